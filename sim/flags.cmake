@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Compiler flags of every C target that a user installs: one interface library.
+
+add_library(testbench_flags INTERFACE)
+target_compile_features(testbench_flags INTERFACE c_std_17)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+target_compile_definitions(testbench_flags INTERFACE _GNU_SOURCE
+	TESTBENCH_VERSION="${PROJECT_VERSION}")
+target_include_directories(testbench_flags INTERFACE ${CMAKE_SOURCE_DIR}/sim)
+target_compile_options(testbench_flags INTERFACE
+	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
+	-Wwrite-strings -Wundef -Wvla -Wno-unused-parameter
+	-fstack-protector-strong -fno-common -fno-strict-aliasing)
+target_link_options(testbench_flags INTERFACE -Wl,-z,relro,-z,now)
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
+	target_compile_options(testbench_flags INTERFACE -fcf-protection=full)
+endif()
+if(WERROR)
+	target_compile_options(testbench_flags INTERFACE -Werror)
+endif()
+if(NOT SANITIZE STREQUAL "none" AND COVERAGE)
+	message(FATAL_ERROR "SANITIZE=${SANITIZE} and COVERAGE=ON exclude each other: "
+		"use one preset, asan, tsan or coverage")
+endif()
+
+if(SANITIZE STREQUAL "address")
+	set(sanitize_flags -fsanitize=address,undefined -fno-sanitize-recover=all
+		-fno-omit-frame-pointer)
+elseif(SANITIZE STREQUAL "thread")
+	set(sanitize_flags -fsanitize=thread)
+elseif(NOT SANITIZE STREQUAL "none")
+	message(FATAL_ERROR "SANITIZE is \"${SANITIZE}\": it has to be none, address or thread")
+endif()
+if(FUZZ)
+	if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+		message(FATAL_ERROR "FUZZ=ON needs clang, the compiler is ${CMAKE_C_COMPILER}: "
+			"use the preset fuzz")
+	endif()
+	list(APPEND sanitize_flags -fsanitize=fuzzer-no-link)
+endif()
+if(COVERAGE)
+	list(APPEND sanitize_flags --coverage)
+endif()
+target_compile_options(testbench_flags INTERFACE ${sanitize_flags})
+target_link_options(testbench_flags INTERFACE ${sanitize_flags})
+
+# Checked libc calls only work on optimised code, and fight with the sanitizers.
+if(SANITIZE STREQUAL "none" AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+	target_compile_options(testbench_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+
+# floor(NAME SOURCES... CALLS FLOORS...): a static library that may call only what it names.
+function(floor name)
+	cmake_parse_arguments(FLOOR "" "" "CALLS" ${ARGN})
+	add_library(${name} STATIC ${FLOOR_UNPARSED_ARGUMENTS})
+	target_link_libraries(${name} PUBLIC testbench_flags ${FLOOR_CALLS})
+endfunction()

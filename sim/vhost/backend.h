@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vhost-user back-end: one session with a front-end, as a state machine over messages.
+ *
+ * No socket is touched here: vhost/socket.h moves bytes and descriptors, so that tests and
+ * fuzzers can hand messages straight to backend_handle(). The device above learns what it
+ * needs through struct backend_ops and finds its queues in struct backend.
+ *
+ * Source: QEMU docs/interop/vhost-user.rst.
+ */
+#ifndef VHOST_BACKEND_H
+#define VHOST_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost/vhost_proto.h"
+#include "virtio/gmem.h"
+#include "virtio/virtq.h"
+#include "wire/violation.h"
+
+/* What the device above offers; constant during a session. */
+struct backend_offer {
+	uint64_t features; /* device and ring bits; F_PROTOCOL_FEATURES and F_LOG_ALL are added */
+	unsigned int num_queues;
+	uint32_t config_size; /* bytes of configuration space, at most VHOST_CONFIG_MAX */
+};
+
+/* What the device above is told. Any callback may be NULL. */
+struct backend_ops {
+	/* The driver's choice of features; called again when it changes. */
+	void (*features)(void *ctx, uint64_t acked);
+	/* Device status as the driver set it; with F_STATUS only. */
+	void (*status)(void *ctx, uint8_t status, uint8_t before);
+	/* queue's virtq was started or is about to be stopped (pushes are still possible). */
+	void (*queue_started)(void *ctx, unsigned int queue);
+	void (*queue_stopping)(void *ctx, unsigned int queue);
+	/* Every queue is started and the driver is ready; the opposite before any of it ends. */
+	void (*driver_ok)(void *ctx);
+	void (*driver_gone)(void *ctx);
+	/* Poll this descriptor for kicks from now on; -1: none. Owned by the back-end. */
+	void (*kick_fd)(void *ctx, unsigned int queue, int fd);
+	/* A kick that came as a message or must be assumed (ring started or enabled late). */
+	void (*kick)(void *ctx, unsigned int queue);
+	/* Device reset: RESET_DEVICE, RESET_OWNER or status 0. Queues are stopped already. */
+	void (*reset)(void *ctx);
+	/* Configuration space; offset + size were checked. Return 0 or negative errno. */
+	int (*config_read)(void *ctx, uint32_t offset, uint32_t size, uint8_t *to);
+	int (*config_write)(void *ctx, uint32_t offset, uint32_t size, const uint8_t *from);
+};
+
+/* The front-end's view of one ring, kept while it is being set up. */
+struct backend_queue {
+	struct virtq vq;
+	uint64_t desc_user, avail_user, used_user, log_guest;
+	uint32_t num;
+	uint16_t base;
+	int kick_fd, call_fd, err_fd;
+	bool num_set, addr_set, kick_set, enabled, used_logged;
+	bool polled;	/* front-end gave no kick descriptor: it never kicks */
+	uint64_t calls; /* interrupts sent */
+};
+
+struct backend {
+	struct gmem mem;
+	struct backend_queue queues[VHOST_NUM_QUEUES_MAX];
+	struct backend_offer offer;
+	const struct backend_ops *ops;
+	void *ops_ctx;
+	const struct violation_sink *sink;
+	uint64_t acked;
+	uint64_t protocol_acked;
+	/* mmap of each region, for munmap: the region itself starts at an offset inside */
+	struct {
+		void *at;
+		uint64_t size;
+	} maps[GMEM_MAX_REGIONS];
+	void *log_map;
+	uint64_t log_map_size;
+	uint8_t status;
+	bool owned, features_set, protocol_features_set, driver_ok;
+};
+
+/**
+ * backend_init() - a session that has seen no message yet
+ * @be: session
+ * @offer: what the device offers; copied
+ * @ops: callbacks
+ * @ops_ctx: passed to each
+ * @sink: where violations go; may be NULL
+ *
+ * Return: 0, or -EINVAL for an offer that cannot be served.
+ */
+int backend_init(struct backend *be, const struct backend_offer *offer,
+		 const struct backend_ops *ops, void *ops_ctx, const struct violation_sink *sink);
+
+/**
+ * backend_fini() - end a session: stops queues, unmaps memory, closes every descriptor
+ * @be: session; may be initialised again afterwards
+ */
+void backend_fini(struct backend *be);
+
+/**
+ * backend_handle() - serve one message
+ * @be: session
+ * @msg: message; its descriptors are taken over or closed in every case, fd_count becomes 0
+ * @reply: set to the answer when the return value is 1
+ *
+ * Return: 1 when @reply has to be sent, 0 when there is none; -EPROTO when the front-end
+ * broke the protocol beyond repair and the connection has to be closed (the violation was
+ * reported); another negative errno when this side failed (-ENOMEM, ...). A request that is
+ * refused with NEED_REPLY negotiated answers non-zero and returns 1.
+ */
+int backend_handle(struct backend *be, struct vhost_msg *msg, struct vhost_msg *reply);
+
+/**
+ * backend_call() - interrupt the driver for a queue
+ * @be: session
+ * @queue: virtqueue number
+ *
+ * Without a call descriptor nothing happens. Never blocks.
+ */
+void backend_call(struct backend *be, unsigned int queue);
+
+/**
+ * backend_signal_error() - tell the front-end that a queue is broken
+ * @be: session
+ * @queue: virtqueue number
+ */
+void backend_signal_error(struct backend *be, unsigned int queue);
+
+/**
+ * backend_clear_kick() - empty a queue's kick descriptor after it polled readable
+ * @be: session
+ * @queue: virtqueue number
+ *
+ * Return: number of kicks that were waiting; 0 when none was; -EIO when the descriptor is
+ * unusable (then it is not to be polled again).
+ */
+int64_t backend_clear_kick(struct backend *be, unsigned int queue);
+
+#endif /* VHOST_BACKEND_H */

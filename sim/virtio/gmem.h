@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest memory: the map from guest-physical and front-end addresses to memory of this
+ * process, with bounds checks and the dirty log. Owns no mapping: whoever adds a region
+ * maps it before and unmaps it after (sim/vhost does).
+ */
+#ifndef VIRTIO_GMEM_H
+#define VIRTIO_GMEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GMEM_MAX_REGIONS 64
+
+/* Granularity of the dirty log: vhost-user specification, section "Migration". */
+#define GMEM_LOG_PAGE 4096
+
+struct gmem_region {
+	uint64_t guest_addr; /* guest-physical start */
+	uint64_t size;	     /* bytes, never 0 */
+	uint64_t user_addr;  /* start in the front-end's address space (ring addresses) */
+	uint8_t *host;	     /* start in this process */
+};
+
+struct gmem {
+	struct gmem_region regions[GMEM_MAX_REGIONS];
+	unsigned int count;
+	unsigned int last; /* index of the last hit */
+	uint8_t *log;	   /* one bit a page, or NULL while nothing is logged */
+	uint64_t log_size; /* bytes */
+};
+
+/**
+ * gmem_init() - make an empty map
+ * @mem: map
+ */
+void gmem_init(struct gmem *mem);
+
+/**
+ * gmem_add() - add a region
+ * @mem: map
+ * @region: copied
+ *
+ * Return: 0; -EINVAL when empty or when an end wraps around 2^64; -EEXIST when it overlaps
+ * another region in guest-physical or front-end addresses; -ENOSPC when the map is full.
+ */
+int gmem_add(struct gmem *mem, const struct gmem_region *region);
+
+/**
+ * gmem_remove() - take the region out that has exactly these values
+ * @mem: map
+ * @guest_addr: guest-physical start
+ * @user_addr: front-end start
+ * @size: bytes
+ * @removed: set to the entry, so that the caller can unmap it
+ *
+ * Return: 0, or -ENOENT.
+ */
+int gmem_remove(struct gmem *mem, uint64_t guest_addr, uint64_t user_addr, uint64_t size,
+		struct gmem_region *removed);
+
+/**
+ * gmem_at() - address in this process of a guest-physical range within one region
+ * @mem: map
+ * @guest_addr: guest-physical start
+ * @size: bytes; 0 asks for the address alone
+ *
+ * Return: pointer, or NULL when the range is not wholly inside one region.
+ */
+void *gmem_at(struct gmem *mem, uint64_t guest_addr, uint64_t size);
+
+/**
+ * gmem_at_user() - the same for an address of the front-end
+ * @mem: map
+ * @user_addr: front-end address, as in SET_VRING_ADDR
+ * @size: bytes
+ *
+ * Return: pointer, or NULL when the range is not wholly inside one region.
+ */
+void *gmem_at_user(struct gmem *mem, uint64_t user_addr, uint64_t size);
+
+/**
+ * gmem_contains() - is a guest-physical range memory, even if it spans adjoining regions?
+ * @mem: map
+ * @guest_addr: guest-physical start
+ * @size: bytes
+ *
+ * Return: true when every byte is; a range that wraps around 2^64 never is.
+ */
+bool gmem_contains(struct gmem *mem, uint64_t guest_addr, uint64_t size);
+
+/**
+ * gmem_read() - copy out of guest memory, across adjoining regions
+ * @mem: map
+ * @guest_addr: guest-physical start
+ * @to: private memory
+ * @size: bytes
+ *
+ * Return: 0, or -EFAULT when part of the range is no memory (then @to is unspecified).
+ */
+int gmem_read(struct gmem *mem, uint64_t guest_addr, void *to, size_t size);
+
+/**
+ * gmem_write() - copy into guest memory, across adjoining regions, marking pages dirty
+ * @mem: map
+ * @guest_addr: guest-physical start
+ * @from: private memory
+ * @size: bytes
+ *
+ * Return: 0, or -EFAULT when part of the range is no memory (then nothing is written).
+ */
+int gmem_write(struct gmem *mem, uint64_t guest_addr, const void *from, size_t size);
+
+/**
+ * gmem_set_log() - start or stop logging writes
+ * @mem: map
+ * @log: bitmap shared with the front-end, or NULL
+ * @size: its bytes
+ */
+void gmem_set_log(struct gmem *mem, void *log, uint64_t size);
+
+/**
+ * gmem_mark_dirty() - log a write that was made through a pointer
+ * @mem: map
+ * @guest_addr: guest-physical start
+ * @size: bytes
+ *
+ * Pages beyond the end of the log are left out; VU-021 reports them when the log is set.
+ */
+void gmem_mark_dirty(struct gmem *mem, uint64_t guest_addr, uint64_t size);
+
+#endif /* VIRTIO_GMEM_H */

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Split virtqueue, device side.
+ *
+ * Everything in the rings and in descriptors belongs to the driver and may change at any
+ * moment: each index and descriptor is read once, into the queue's own memory, and checked
+ * there. A driver that breaks a rule is reported through the violation sink and the queue is
+ * marked broken, which lasts until it is started again; a broken queue pops nothing and
+ * publishes nothing, and the process goes on.
+ *
+ * Source: VIRTIO 1.2, section 2.7 "Split Virtqueues".
+ */
+#ifndef VIRTIO_VIRTQ_H
+#define VIRTIO_VIRTQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "virtio/gmem.h"
+#include "virtio/vring.h"
+#include "wire/violation.h"
+
+/* One descriptor as it was read: a private copy, address and length checked. */
+struct virtq_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags;
+	uint16_t next;
+};
+
+/*
+ * A popped chain. Readable descriptors come first. The descs array lies in the queue and is
+ * valid until the next virtq_pop() of that queue; head and the counts are all that is needed
+ * to give the chain back later.
+ */
+struct virtq_chain {
+	const struct virtq_desc *descs;
+	uint32_t desc_count; /* readable and writable; of an indirect table, its entries */
+	uint32_t readable_count;
+	uint32_t readable; /* bytes */
+	uint32_t writable; /* bytes */
+	uint16_t head;
+	bool indirect;
+};
+
+/* Where the parts of a ring lie in this process, and where the used ring is logged. */
+struct virtq_rings {
+	void *desc;
+	void *avail;
+	void *used;
+	uint64_t used_log_addr; /* guest-physical address for the dirty log */
+	bool used_logged;
+};
+
+struct virtq {
+	struct virtq_rings rings;
+	struct gmem *mem;
+	const struct violation_sink *sink;
+	struct virtq_desc *chain; /* private copies of the chain popped last, num entries */
+	uint64_t *inflight;	  /* one bit a head: popped and not given back */
+	uint64_t features;
+	uint32_t num;
+	uint32_t inflight_count;
+	int index; /* virtqueue number, for reports */
+	uint16_t last_avail;
+	uint16_t shadow_avail; /* avail.idx as last read */
+	uint16_t used_idx;     /* next entry to fill */
+	uint16_t published;    /* used.idx as the driver sees it */
+	uint16_t signalled;    /* published when the driver was last called (EVENT_IDX) */
+	bool signalled_valid;
+	bool notify_on; /* the driver is asked for kicks */
+	bool started;
+	bool broken;
+};
+
+/**
+ * virtq_init() - prepare a queue that is not started
+ * @vq: queue
+ * @index: virtqueue number, for reports
+ * @sink: where violations go; may be NULL
+ */
+void virtq_init(struct virtq *vq, int index, const struct violation_sink *sink);
+
+/**
+ * virtq_start() - begin to serve a ring
+ * @vq: initialised queue that is not started
+ * @mem: guest memory; has to outlive the session
+ * @num: entries, a power of two from 1 to VRING_MAX_SIZE
+ * @rings: parts of the ring, in memory of this process; sizes and alignment were checked
+ * @base: avail index to go on from; the used index is read from the ring
+ * @features: negotiated bits
+ *
+ * Allocates the scratch chain and the in-flight map: the only allocation of a queue's life.
+ *
+ * Return: 0; -EINVAL for a bad @num; -EBUSY when started; -ENOMEM.
+ */
+int virtq_start(struct virtq *vq, struct gmem *mem, uint32_t num, const struct virtq_rings *rings,
+		uint16_t base, uint64_t features);
+
+/**
+ * virtq_stop() - stop serving; memory of the ring is not touched afterwards
+ * @vq: queue; one that is not started is left alone
+ *
+ * Return: avail index from which a later session would go on.
+ */
+uint16_t virtq_stop(struct virtq *vq);
+
+/**
+ * virtq_move() - the ring is mapped at other addresses now (memory table changed)
+ * @vq: started queue
+ * @rings: new places of the same ring
+ */
+void virtq_move(struct virtq *vq, const struct virtq_rings *rings);
+
+/**
+ * virtq_break() - mark a queue broken and report why
+ * @vq: queue
+ * @what: reason
+ * @desc_id: descriptor or VIOLATION_NO_DESC
+ * @expected: what the rule asks for
+ * @seen: what was found
+ *
+ * Return: -EPROTO, so that a caller can return it.
+ */
+int virtq_break(struct virtq *vq, enum violation what, int32_t desc_id, uint64_t expected,
+		uint64_t seen);
+
+/**
+ * virtq_avail_count() - entries that the driver has made available and that were not popped
+ * @vq: started queue
+ *
+ * Reads avail.idx afresh and judges it (VQ-001).
+ *
+ * Return: count; -EPROTO when the queue is or becomes broken.
+ */
+int virtq_avail_count(struct virtq *vq);
+
+/**
+ * virtq_pop() - take the next chain
+ * @vq: started queue
+ * @chain: result
+ *
+ * Work is bounded by the queue size whatever the chain looks like. With RING_INDIRECT_DESC
+ * a table of at most the queue's size is followed; every address is checked against guest
+ * memory (VQ-002 to VQ-013).
+ *
+ * Return: 1 when @chain is set; 0 when nothing is available; -EPROTO when the queue is or
+ * becomes broken.
+ */
+int virtq_pop(struct virtq *vq, struct virtq_chain *chain);
+
+/**
+ * virtq_read() - copy bytes out of the device-readable part of a chain
+ * @vq: queue that the chain was popped from, before its next pop
+ * @chain: chain
+ * @offset: first byte, counted over all readable descriptors
+ * @to: private memory
+ * @size: bytes
+ *
+ * Return: bytes copied, fewer than @size at the end of the chain; -EFAULT when memory went
+ * away since the pop.
+ */
+int64_t virtq_read(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset, void *to,
+		   size_t size);
+
+/**
+ * virtq_write() - copy bytes into the device-writable part of a chain
+ * @vq: queue that the chain was popped from, before its next pop
+ * @chain: chain
+ * @offset: first byte, counted over all writable descriptors
+ * @from: private memory
+ * @size: bytes
+ *
+ * Return: bytes copied, fewer than @size at the end of the chain; -EFAULT.
+ */
+int64_t virtq_write(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset,
+		    const void *from, size_t size);
+
+/**
+ * virtq_push() - put a chain into the used ring; the driver sees it after virtq_flush()
+ * @vq: queue
+ * @head: head of a popped chain
+ * @used_len: bytes written into its device-writable part
+ *
+ * Return: 0; -EINVAL when @head is not outstanding (a bug of the caller: nothing is
+ * written); -EPROTO when the queue is broken.
+ */
+int virtq_push(struct virtq *vq, uint16_t head, uint32_t used_len);
+
+/**
+ * virtq_push_raw() - put any id and length into the used ring (faults only)
+ * @vq: queue
+ * @id: le32 id field, unchecked
+ * @used_len: le32 len field, unchecked
+ *
+ * The in-flight map is not changed.
+ *
+ * Return: 0; -EPROTO when the queue is broken.
+ */
+int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len);
+
+/**
+ * virtq_unpop() - give the chain popped last back to the driver's side of the ring
+ * @vq: queue
+ * @chain: the chain popped last, not pushed
+ */
+void virtq_unpop(struct virtq *vq, const struct virtq_chain *chain);
+
+/**
+ * virtq_flush() - publish what was pushed
+ * @vq: queue
+ *
+ * Return: true when the driver wants to be called for it: NO_INTERRUPT or used_event are
+ * looked at once, after a full barrier (VIRTIO 1.2, section 2.7.7).
+ */
+bool virtq_flush(struct virtq *vq);
+
+/**
+ * virtq_set_notify() - ask the driver for kicks, or for none
+ * @vq: started queue
+ * @on: true before going to sleep, false while polling
+ *
+ * After switching on, look at virtq_avail_count() once more: a buffer made available before
+ * the driver saw the request comes without a kick (VIRTIO 1.2, section 2.7.10).
+ */
+void virtq_set_notify(struct virtq *vq, bool on);
+
+#endif /* VIRTIO_VIRTQ_H */
