@@ -67,7 +67,8 @@ struct virtq {
 	uint16_t shadow_avail; /* avail.idx as last read */
 	uint16_t used_idx;     /* next entry to fill */
 	uint16_t published;    /* used.idx as the driver sees it */
-	uint16_t signalled;    /* published when the driver was last called (EVENT_IDX) */
+	uint16_t signalled;    /* published when calling the driver was last judged */
+	uint16_t avail_event;  /* as last written (EVENT_IDX) */
 	bool signalled_valid;
 	bool notify_on; /* the driver is asked for kicks */
 	bool started;

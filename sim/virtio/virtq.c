@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "virtio/virtq.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/bytes.h"
+
+/* VIRTIO 1.2, section 2.7.5: a chain is never longer than this many bytes in total. */
+#define CHAIN_MAX_BYTES (UINT64_C(1) << 32)
+
+static bool has_feature(const struct virtq *vq, unsigned int bit)
+{
+	return (vq->features & VIRTIO_BIT(bit)) != 0;
+}
+
+static uint32_t ring_slot(const struct virtq *vq, uint16_t idx)
+{
+	return idx & (vq->num - 1);
+}
+
+static bool is_inflight(const struct virtq *vq, uint16_t head)
+{
+	return (vq->inflight[head / 64] >> head % 64 & 1) != 0;
+}
+
+static void set_inflight(struct virtq *vq, uint16_t head)
+{
+	vq->inflight[head / 64] |= UINT64_C(1) << head % 64;
+	vq->inflight_count++;
+}
+
+static void clear_inflight(struct virtq *vq, uint16_t head)
+{
+	vq->inflight[head / 64] &= ~(UINT64_C(1) << head % 64);
+	vq->inflight_count--;
+}
+
+static void log_used(struct virtq *vq, uint64_t offset, uint64_t size)
+{
+	if (vq->rings.used_logged)
+		gmem_mark_dirty(vq->mem, vq->rings.used_log_addr + offset, size);
+}
+
+static void put_avail_event(struct virtq *vq, uint16_t idx)
+{
+	uint64_t offset = vring_avail_event(vq->num);
+
+	vring_store16(vq->rings.used, offset, idx);
+	log_used(vq, offset, sizeof(uint16_t));
+	vq->avail_event = idx;
+}
+
+static void put_used_flags(struct virtq *vq, uint16_t flags)
+{
+	vring_store16(vq->rings.used, VRING_FLAGS, flags);
+	log_used(vq, VRING_FLAGS, sizeof(uint16_t));
+}
+
+void virtq_init(struct virtq *vq, int index, const struct violation_sink *sink)
+{
+	memset(vq, 0, sizeof(*vq));
+	vq->index = index;
+	vq->sink = sink;
+}
+
+int virtq_start(struct virtq *vq, struct gmem *mem, uint32_t num, const struct virtq_rings *rings,
+		uint16_t base, uint64_t features)
+{
+	if (!vring_size_is_valid(num))
+		return -EINVAL;
+	if (vq->started)
+		return -EBUSY;
+
+	vq->chain = calloc(num, sizeof(*vq->chain));
+	vq->inflight = calloc((num + 63) / 64, sizeof(*vq->inflight));
+	if (vq->chain == NULL || vq->inflight == NULL) {
+		free(vq->chain);
+		free(vq->inflight);
+		vq->chain = NULL;
+		vq->inflight = NULL;
+		return -ENOMEM;
+	}
+
+	vq->rings = *rings;
+	vq->mem = mem;
+	vq->features = features;
+	vq->num = num;
+	vq->inflight_count = 0;
+	vq->last_avail = base;
+	vq->shadow_avail = base;
+	vq->used_idx = vring_load16(rings->used, VRING_IDX);
+	vq->published = vq->used_idx;
+	vq->signalled = vq->used_idx;
+	vq->signalled_valid = false;
+	vq->broken = false;
+	vq->started = true;
+	/* An earlier session may have left the driver asked for silence. */
+	virtq_set_notify(vq, true);
+	return 0;
+}
+
+uint16_t virtq_stop(struct virtq *vq)
+{
+	if (vq->started) {
+		free(vq->chain);
+		free(vq->inflight);
+		vq->chain = NULL;
+		vq->inflight = NULL;
+		vq->inflight_count = 0;
+		vq->started = false;
+	}
+	return vq->last_avail;
+}
+
+void virtq_move(struct virtq *vq, const struct virtq_rings *rings)
+{
+	vq->rings = *rings;
+}
+
+int virtq_break(struct virtq *vq, enum violation what, int32_t desc_id, uint64_t expected,
+		uint64_t seen)
+{
+	if (!vq->broken) {
+		vq->broken = true;
+		violation_report(vq->sink, what, vq->index, desc_id, expected, seen);
+	}
+	return -EPROTO;
+}
+
+/*
+ * Read avail.idx once. The acquire pairs with the driver's release of the same field: entries
+ * and descriptors below the index that is seen here are seen too.
+ */
+static int read_avail_idx(struct virtq *vq)
+{
+	uint16_t idx = vring_load16_acquire(vq->rings.avail, VRING_IDX);
+	uint32_t waiting = (uint16_t)(vq->shadow_avail - vq->last_avail);
+	uint32_t moved = (uint16_t)(idx - vq->shadow_avail);
+
+	/* A step back is a huge step forward here, and caught as well (2.7.6.1). */
+	if (waiting + moved > vq->num)
+		return virtq_break(vq, VIOLATION_VQ_AVAIL_JUMP, VIOLATION_NO_DESC, vq->num,
+				   waiting + moved);
+	vq->shadow_avail = idx;
+	return (int)(waiting + moved);
+}
+
+int virtq_avail_count(struct virtq *vq)
+{
+	int count;
+
+	if (vq->broken)
+		return -EPROTO;
+	if (!vq->started)
+		return 0;
+
+	count = read_avail_idx(vq);
+	if (count != 0 || !vq->notify_on || !has_feature(vq, VIRTIO_F_RING_EVENT_IDX) ||
+	    vq->avail_event == vq->shadow_avail)
+		return count;
+
+	/*
+	 * Nothing is left: from here on a kick is needed. Either the driver sees the new
+	 * avail_event and kicks, or this side sees its new index: hence the fence.
+	 */
+	put_avail_event(vq, vq->shadow_avail);
+	vring_fence();
+	return read_avail_idx(vq);
+}
+
+static void load_desc(const struct virtq *vq, uint16_t id, struct virtq_desc *desc)
+{
+	uint64_t at = (uint64_t)VRING_DESC_SIZE * id;
+	uint64_t word = vring_load64(vq->rings.desc, at + 8);
+
+	desc->addr = vring_load64(vq->rings.desc, at);
+	desc->len = (uint32_t)word;
+	desc->flags = (uint16_t)(word >> 32);
+	desc->next = (uint16_t)(word >> 48);
+}
+
+/* A table in guest memory need not be aligned, nor lie in one region. */
+static int load_indirect(struct virtq *vq, uint64_t table, uint16_t id, struct virtq_desc *desc)
+{
+	uint8_t raw[VRING_DESC_SIZE];
+	int err = gmem_read(vq->mem, table + (uint64_t)VRING_DESC_SIZE * id, raw, sizeof(raw));
+
+	if (err != 0)
+		return err;
+	desc->addr = wire_get_le64(raw);
+	desc->len = wire_get_le32(raw + 8);
+	desc->flags = wire_get_le16(raw + 12);
+	desc->next = wire_get_le16(raw + 14);
+	return 0;
+}
+
+/* Judge a descriptor that refers to a table; on success its address is that of the table. */
+static int check_indirect(struct virtq *vq, const struct virtq_desc *desc, int32_t id, bool nested)
+{
+	if (!has_feature(vq, VIRTIO_F_RING_INDIRECT_DESC))
+		return virtq_break(vq, VIOLATION_VQ_INDIRECT_OFF, id, 0, desc->flags);
+	if (nested)
+		return virtq_break(vq, VIOLATION_VQ_INDIRECT_NESTED, id, 0, desc->flags);
+	if ((desc->flags & VRING_DESC_F_NEXT) != 0)
+		return virtq_break(vq, VIOLATION_VQ_INDIRECT_NEXT, id, VRING_DESC_F_INDIRECT,
+				   desc->flags);
+	if (desc->len == 0 || desc->len % VRING_DESC_SIZE != 0)
+		return virtq_break(vq, VIOLATION_VQ_INDIRECT_SIZE, id, VRING_DESC_SIZE, desc->len);
+	if (!gmem_contains(vq->mem, desc->addr, desc->len))
+		return virtq_break(vq, VIOLATION_VQ_ADDRESS, id, desc->len, desc->addr);
+	return 0;
+}
+
+static uint32_t clip32(uint64_t bytes)
+{
+	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+/*
+ * Follow a chain whose first descriptor lies in vq->chain[0]: any number of descriptors of
+ * the ring, the last of which may refer to one table (2.7.5.3.2). Each is read once, and no
+ * more of them than the queue has entries, so that a loop ends as a chain that is too long.
+ */
+static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
+{
+	struct virtq_desc *desc = vq->chain;
+	uint64_t readable = 0, writable = 0;
+	uint64_t table = 0;
+	uint32_t entries = vq->num; /* what next may name */
+	uint32_t readable_count = 0;
+	uint32_t count = 0;
+	int32_t id = chain->head; /* in the ring's own table, for reports */
+	uint16_t next;
+	int err;
+
+	for (;;) {
+		if ((desc->flags & VRING_DESC_F_INDIRECT) != 0) {
+			/* WRITE is to be ignored here (2.7.5.3.2). */
+			err = check_indirect(vq, desc, id, chain->indirect);
+			if (err != 0)
+				return err;
+			table = desc->addr;
+			entries = desc->len / VRING_DESC_SIZE;
+			chain->indirect = true;
+			if (load_indirect(vq, table, 0, desc) != 0)
+				return virtq_break(vq, VIOLATION_VQ_ADDRESS, id, VRING_DESC_SIZE,
+						   table);
+			continue;
+		}
+
+		if ((desc->flags & VRING_DESC_F_WRITE) != 0) {
+			writable += desc->len;
+		} else {
+			if (readable_count != count)
+				return virtq_break(vq, VIOLATION_VQ_ORDER, id, VRING_DESC_F_WRITE,
+						   desc->flags);
+			readable += desc->len;
+			readable_count++;
+		}
+		count++;
+		if (!gmem_contains(vq->mem, desc->addr, desc->len))
+			return virtq_break(vq, VIOLATION_VQ_ADDRESS, id, desc->len, desc->addr);
+		if (readable + writable > CHAIN_MAX_BYTES)
+			return virtq_break(vq, VIOLATION_VQ_TOTAL_LENGTH, id, CHAIN_MAX_BYTES,
+					   readable + writable);
+
+		if ((desc->flags & VRING_DESC_F_NEXT) == 0)
+			break;
+		next = desc->next;
+		if (next >= entries)
+			return virtq_break(vq, VIOLATION_VQ_NEXT_RANGE, id, entries, next);
+		if (count == vq->num)
+			return virtq_break(vq, VIOLATION_VQ_LOOP, id, vq->num, count + 1);
+		desc++;
+		if (!chain->indirect) {
+			load_desc(vq, next, desc);
+			id = next;
+		} else if (load_indirect(vq, table, next, desc) != 0) {
+			return virtq_break(vq, VIOLATION_VQ_ADDRESS, id, VRING_DESC_SIZE,
+					   table + (uint64_t)VRING_DESC_SIZE * next);
+		}
+	}
+
+	chain->desc_count = count;
+	chain->readable_count = readable_count;
+	/* Exactly 4 GiB is legal, and one more than the type holds. */
+	chain->readable = clip32(readable);
+	chain->writable = clip32(writable);
+	return 0;
+}
+
+int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
+{
+	struct virtq_desc *desc;
+	uint16_t head;
+	int err;
+
+	if (vq->broken)
+		return -EPROTO;
+	if (!vq->started)
+		return 0;
+	if (vq->last_avail == vq->shadow_avail) {
+		int count = virtq_avail_count(vq);
+
+		if (count <= 0)
+			return count;
+	}
+
+	head = vring_load16(vq->rings.avail, vring_avail_entry(ring_slot(vq, vq->last_avail)));
+	if (head >= vq->num)
+		return virtq_break(vq, VIOLATION_VQ_HEAD_RANGE, head, vq->num, head);
+	if (is_inflight(vq, head))
+		return virtq_break(vq, VIOLATION_VQ_INFLIGHT, head, 0, head);
+
+	desc = vq->chain;
+	load_desc(vq, head, desc);
+	chain->descs = desc;
+	chain->head = head;
+	chain->indirect = false;
+	if ((desc->flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) == 0) {
+		/* The one shape that rpmsg drivers use. */
+		bool write = (desc->flags & VRING_DESC_F_WRITE) != 0;
+
+		if (!gmem_contains(vq->mem, desc->addr, desc->len))
+			return virtq_break(vq, VIOLATION_VQ_ADDRESS, head, desc->len, desc->addr);
+		chain->desc_count = 1;
+		chain->readable_count = write ? 0 : 1;
+		chain->readable = write ? 0 : desc->len;
+		chain->writable = write ? desc->len : 0;
+	} else {
+		err = walk_chain(vq, chain);
+		if (err != 0)
+			return err;
+	}
+
+	set_inflight(vq, head);
+	vq->last_avail++;
+	return 1;
+}
+
+/*
+ * The part of one descriptor that [*offset, ...) and size select: false when the offset lies
+ * behind it, and then it is counted from the next descriptor's start.
+ */
+static bool select_part(const struct virtq_desc *desc, uint64_t *offset, size_t size,
+			uint64_t *addr, size_t *part)
+{
+	uint64_t room;
+
+	if (*offset >= desc->len) {
+		*offset -= desc->len;
+		return false;
+	}
+	room = desc->len - *offset;
+	*addr = desc->addr + *offset;
+	*part = size < room ? size : (size_t)room;
+	*offset = 0;
+	return true;
+}
+
+int64_t virtq_read(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset, void *to,
+		   size_t size)
+{
+	uint8_t *out = to;
+	uint64_t addr;
+	size_t part;
+
+	for (uint32_t i = 0; i < chain->readable_count && size != 0; i++) {
+		if (!select_part(&chain->descs[i], &offset, size, &addr, &part))
+			continue;
+		if (gmem_read(vq->mem, addr, out, part) != 0)
+			return -EFAULT;
+		out += part;
+		size -= part;
+	}
+	return out - (uint8_t *)to;
+}
+
+int64_t virtq_write(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset,
+		    const void *from, size_t size)
+{
+	const uint8_t *in = from;
+	uint64_t addr;
+	size_t part;
+
+	for (uint32_t i = chain->readable_count; i < chain->desc_count && size != 0; i++) {
+		if (!select_part(&chain->descs[i], &offset, size, &addr, &part))
+			continue;
+		if (gmem_write(vq->mem, addr, in, part) != 0)
+			return -EFAULT;
+		in += part;
+		size -= part;
+	}
+	return in - (const uint8_t *)from;
+}
+
+static void put_used(struct virtq *vq, uint32_t id, uint32_t used_len)
+{
+	uint64_t offset = vring_used_entry(ring_slot(vq, vq->used_idx));
+
+	vring_store32(vq->rings.used, offset, id);
+	vring_store32(vq->rings.used, offset + 4, used_len);
+	log_used(vq, offset, 8);
+	vq->used_idx++;
+}
+
+int virtq_push(struct virtq *vq, uint16_t head, uint32_t used_len)
+{
+	if (vq->broken)
+		return -EPROTO;
+	if (!vq->started || head >= vq->num || !is_inflight(vq, head))
+		return -EINVAL;
+
+	clear_inflight(vq, head);
+	put_used(vq, head, used_len);
+	return 0;
+}
+
+int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len)
+{
+	if (vq->broken)
+		return -EPROTO;
+	if (!vq->started)
+		return -EINVAL;
+
+	put_used(vq, id, used_len);
+	return 0;
+}
+
+void virtq_unpop(struct virtq *vq, const struct virtq_chain *chain)
+{
+	if (!vq->started || chain->head >= vq->num || !is_inflight(vq, chain->head))
+		return;
+
+	clear_inflight(vq, chain->head);
+	vq->last_avail--;
+}
+
+bool virtq_flush(struct virtq *vq)
+{
+	uint16_t signalled;
+	bool valid;
+
+	if (!vq->started || vq->broken || vq->published == vq->used_idx)
+		return false;
+
+	/* Release: the entries and the buffers they name are visible before the index is. */
+	vring_store16_release(vq->rings.used, VRING_IDX, vq->used_idx);
+	log_used(vq, VRING_IDX, sizeof(uint16_t));
+	vq->published = vq->used_idx;
+
+	/* Either the driver sees the new index, or this side sees that it wants a call. */
+	vring_fence();
+	if (!has_feature(vq, VIRTIO_F_RING_EVENT_IDX))
+		return (vring_load16(vq->rings.avail, VRING_FLAGS) & VRING_AVAIL_F_NO_INTERRUPT) ==
+		       0;
+
+	signalled = vq->signalled;
+	valid = vq->signalled_valid;
+	vq->signalled = vq->published;
+	vq->signalled_valid = true;
+	if (!valid)
+		return true;
+	return vring_need_event(vring_load16(vq->rings.avail, vring_used_event(vq->num)),
+				vq->published, signalled);
+}
+
+void virtq_set_notify(struct virtq *vq, bool on)
+{
+	vq->notify_on = on;
+	if (!vq->started || vq->broken)
+		return;
+
+	if (!has_feature(vq, VIRTIO_F_RING_EVENT_IDX))
+		put_used_flags(vq, on ? 0 : VRING_USED_F_NO_NOTIFY);
+	else if (on)
+		put_avail_event(vq, vq->shadow_avail);
+	if (on)
+		vring_fence();
+}
