@@ -6,7 +6,12 @@
  * fuzzers can hand messages straight to backend_handle(). The device above learns what it
  * needs through struct backend_ops and finds its queues in struct backend.
  *
- * Source: QEMU docs/interop/vhost-user.rst.
+ * When a ring runs: the front-end gave its size, addresses and a kick descriptor (or said
+ * that it will not kick), acknowledged features, and enabled it. In which order these came
+ * makes no difference. GET_VRING_BASE, disabling, a reset, and memory that no longer covers
+ * the ring stop it. A ring that is started but disabled is left alone: its buffers wait.
+ *
+ * Source: QEMU docs/interop/vhost-user.rst, "Ring states" (text of QEMU 11).
  */
 #ifndef VHOST_BACKEND_H
 #define VHOST_BACKEND_H
@@ -23,12 +28,13 @@
 struct backend_offer {
 	uint64_t features; /* device and ring bits; F_PROTOCOL_FEATURES and F_LOG_ALL are added */
 	unsigned int num_queues;
-	uint32_t config_size; /* bytes of configuration space, at most VHOST_CONFIG_MAX */
+	/* Bytes of configuration space, at most VHOST_CONFIG_MAX; 0: F_CONFIG is not offered. */
+	uint32_t config_size;
 };
 
 /* What the device above is told. Any callback may be NULL. */
 struct backend_ops {
-	/* The driver's choice of features; called again when it changes. */
+	/* The driver's choice of features, vhost's own bits included; again when it changes. */
 	void (*features)(void *ctx, uint64_t acked);
 	/* Device status as the driver set it; with F_STATUS only. */
 	void (*status)(void *ctx, uint8_t status, uint8_t before);
@@ -38,15 +44,28 @@ struct backend_ops {
 	/* Every queue is started and the driver is ready; the opposite before any of it ends. */
 	void (*driver_ok)(void *ctx);
 	void (*driver_gone)(void *ctx);
-	/* Poll this descriptor for kicks from now on; -1: none. Owned by the back-end. */
+	/*
+	 * Poll this descriptor for kicks from now on and the one before no more; -1: none. Owned
+	 * by the back-end, which closes the former one after this call. Comes after
+	 * queue_started and queue_stopping, and when a running ring gets another descriptor.
+	 */
 	void (*kick_fd)(void *ctx, unsigned int queue, int fd);
-	/* A kick that came as a message or must be assumed (ring started or enabled late). */
+	/*
+	 * A kick that must be assumed, so that buffers posted before are seen: the ring was
+	 * started or got another kick descriptor, or driver_ok was called just before.
+	 */
 	void (*kick)(void *ctx, unsigned int queue);
-	/* Device reset: RESET_DEVICE, RESET_OWNER or status 0. Queues are stopped already. */
+	/* Device reset: RESET_DEVICE or status 0. Queues are stopped already. */
 	void (*reset)(void *ctx);
 	/* Configuration space; offset + size were checked. Return 0 or negative errno. */
 	int (*config_read)(void *ctx, uint32_t offset, uint32_t size, uint8_t *to);
 	int (*config_write)(void *ctx, uint32_t offset, uint32_t size, const uint8_t *from);
+};
+
+/* An eventfd or pipe of the front-end, in one direction; fd -1: none. */
+struct backend_event {
+	int fd;
+	bool pipe;
 };
 
 /* The front-end's view of one ring, kept while it is being set up. */
@@ -55,10 +74,17 @@ struct backend_queue {
 	uint64_t desc_user, avail_user, used_user, log_guest;
 	uint32_t num;
 	uint16_t base;
-	int kick_fd, call_fd, err_fd;
+	struct backend_event kick, call, err;
 	bool num_set, addr_set, kick_set, enabled, used_logged;
 	bool polled;	/* front-end gave no kick descriptor: it never kicks */
+	bool kick_due;	/* ops->kick follows when the message has been served */
 	uint64_t calls; /* interrupts sent */
+};
+
+/* One mapping; what it serves may start at an offset inside. */
+struct backend_map {
+	void *at;
+	uint64_t size;
 };
 
 struct backend {
@@ -70,13 +96,12 @@ struct backend {
 	const struct violation_sink *sink;
 	uint64_t acked;
 	uint64_t protocol_acked;
-	/* mmap of each region, for munmap: the region itself starts at an offset inside */
-	struct {
-		void *at;
-		uint64_t size;
-	} maps[GMEM_MAX_REGIONS];
-	void *log_map;
-	uint64_t log_map_size;
+	struct backend_map maps[GMEM_MAX_REGIONS]; /* one a region, in any order */
+	unsigned int map_count;
+	struct backend_map log_map;
+	uint8_t *log; /* first byte of the dirty log, inside log_map; NULL: none given */
+	uint64_t log_size;
+	struct backend_event log_event; /* signalled when the log may have changed */
 	uint8_t status;
 	bool owned, features_set, protocol_features_set, driver_ok;
 };
@@ -89,7 +114,8 @@ struct backend {
  * @ops_ctx: passed to each
  * @sink: where violations go; may be NULL
  *
- * Return: 0, or -EINVAL for an offer that cannot be served.
+ * Return: 0, or -EINVAL for an offer that cannot be served: no or too many queues, a
+ * configuration space that is too large or that @ops cannot read, packed rings, or an IOMMU.
  */
 int backend_init(struct backend *be, const struct backend_offer *offer,
 		 const struct backend_ops *ops, void *ops_ctx, const struct violation_sink *sink);
@@ -108,8 +134,12 @@ void backend_fini(struct backend *be);
  *
  * Return: 1 when @reply has to be sent, 0 when there is none; -EPROTO when the front-end
  * broke the protocol beyond repair and the connection has to be closed (the violation was
- * reported); another negative errno when this side failed (-ENOMEM, ...). A request that is
- * refused with NEED_REPLY negotiated answers non-zero and returns 1.
+ * reported); another negative errno when this side failed (-ENOMEM, ...).
+ *
+ * A request that is refused leaves the state as it was. When NEED_REPLY was negotiated and
+ * set it answers non-zero; a request that always has an answer gets one with no payload, as
+ * the protocol prescribes for GET_CONFIG, so that the front-end does not wait for ever. Which
+ * mistake is refused and which closes the connection: sim/vhost/README.md.
  */
 int backend_handle(struct backend *be, struct vhost_msg *msg, struct vhost_msg *reply);
 
@@ -118,7 +148,8 @@ int backend_handle(struct backend *be, struct vhost_msg *msg, struct vhost_msg *
  * @be: session
  * @queue: virtqueue number
  *
- * Without a call descriptor nothing happens. Never blocks.
+ * Without a call descriptor, or while the queue is stopped, nothing happens. Never blocks,
+ * and a front-end that closed its end of a pipe raises no signal.
  */
 void backend_call(struct backend *be, unsigned int queue);
 

@@ -2,11 +2,15 @@
 /*
  * vhost-user: message numbers, layouts, limits. Shared by the back-end and the front-end.
  * Source: QEMU docs/interop/vhost-user.rst (protocol version 1).
+ *
+ * All numbers of a message are in the machine's own byte order ("Message Specification"):
+ * both ends run on one machine. The accessors at the end read and write them unaligned.
  */
 #ifndef VHOST_PROTO_H
 #define VHOST_PROTO_H
 
 #include <stdint.h>
+#include <string.h>
 
 #define VHOST_HDR_SIZE 12 /* u32 request, u32 flags, u32 size */
 #define VHOST_VERSION 0x1U
@@ -20,8 +24,27 @@
 #define VHOST_MAX_PAYLOAD 1024 /* above any request that is served */
 #define VHOST_NUM_QUEUES_MAX 2
 
+/* Payloads: u64 of SET_VRING_KICK, CALL and ERR. */
 #define VHOST_VRING_INDEX_MASK 0xffU
 #define VHOST_VRING_NOFD 0x100U
+
+/* SET_VRING_ADDR: u32 index, flags; u64 descriptor, used, available, log. */
+#define VHOST_VRING_ADDR_SIZE 40
+#define VHOST_VRING_F_LOG 0x1U
+
+/* Vring state: u32 index, num. */
+#define VHOST_VRING_STATE_SIZE 8
+
+/* Memory: u32 regions, padding, then regions; a single region has a u64 of padding before. */
+#define VHOST_MEM_HDR_SIZE 8
+#define VHOST_MEM_REGION_SIZE 32 /* u64 guest address, size, user address, mmap offset */
+
+/* SET_LOG_BASE: u64 size, offset. */
+#define VHOST_LOG_SIZE 16
+
+/* Configuration space: u32 offset, size, flags, then size bytes. */
+#define VHOST_CONFIG_HDR_SIZE 12
+#define VHOST_CONFIG_F_MIGRATION 1U
 
 /* X(number, symbol) */
 #define VHOST_REQUESTS(X)                                                                          \
@@ -83,6 +106,9 @@ struct vhost_msg {
 	uint8_t payload[VHOST_MAX_PAYLOAD];
 	int fds[VHOST_MAX_FDS];
 	unsigned int fd_count;
+	/* Descriptors that came with it and were closed on arrival: too many, too late, or cut
+	 * off by the kernel. */
+	uint32_t fds_lost;
 };
 
 /**
@@ -92,5 +118,47 @@ struct vhost_msg {
  * Return: name without prefix, or "unknown".
  */
 const char *vhost_request_name(uint32_t request);
+
+/**
+ * vhost_msg_init() - an empty message without descriptors
+ * @msg: message
+ * @request: number
+ * @flags: VHOST_FLAG_ bits; the version is added
+ */
+void vhost_msg_init(struct vhost_msg *msg, uint32_t request, uint32_t flags);
+
+/**
+ * vhost_msg_close_fds() - close the descriptors that a message still owns
+ * @msg: message; fd_count is 0 afterwards
+ *
+ * An entry that was taken over is set to -1 by whoever took it.
+ */
+void vhost_msg_close_fds(struct vhost_msg *msg);
+
+static inline uint32_t vhost_get_u32(const void *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static inline uint64_t vhost_get_u64(const void *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static inline void vhost_put_u32(void *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline void vhost_put_u64(void *at, uint64_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
 
 #endif /* VHOST_PROTO_H */

@@ -44,6 +44,7 @@
 	X(VU_LOG, "vu-log", "VU-021", "dirty log is too small or cannot be mapped")                \
 	X(VU_REPLY_FLAG, "vu-reply-flag", "VU-022",                                                \
 	  "reply or reserved flag bits set in a request")                                          \
+	X(VU_VALUE, "vu-value", "VU-023", "field holds a value that the request does not define")  \
 	/* split virtqueue, by the driver */                                                       \
 	X(VQ_AVAIL_JUMP, "vq-avail-jump", "VQ-001", "avail.idx moved by more than the queue size") \
 	X(VQ_HEAD_RANGE, "vq-head-range", "VQ-002",                                                \
