@@ -16,7 +16,7 @@ debian_mirror() {
 		echo "${RPMSG_DEBIAN_MIRROR%/}"
 		return
 	fi
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	# Tells addresses without fetching anything, also before the first update.
 	uris=$(apt-get update --print-uris 2>/dev/null)
 	for suite in "$codename" stable testing unstable sid; do
@@ -73,12 +73,12 @@ apt_private() {
 	export APT_CONFIG=$dir/apt.conf
 }
 
-# apt_quiet DIR ARGUMENT...: apt-get in the private apt of DIR, its output kept in DIR/log. On
-# failure shows apt's errors and returns 1.
+# apt_quiet DIR ARGUMENT...: apt-get in the private apt of DIR (and in the folder DIR, which is where
+# "download" puts things), its output kept in DIR/log. On failure shows apt's errors and returns 1.
 apt_quiet() {
 	local dir=$1
 	shift
-	if ! run_group apt-get -q -y "$@" >"$dir/log" 2>&1; then
+	if ! run_group env -C "$dir" apt-get -q -y "$@" >"$dir/log" 2>&1; then
 		grep -E '^(E:|W:| .* (Depends|Conflicts):)' "$dir/log" | sed 's/^/  apt: /' >&2 || tail -n 5 "$dir/log" >&2
 		return 1
 	fi
