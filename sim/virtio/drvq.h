@@ -147,8 +147,7 @@ int drvq_add(struct drvq *dq, const struct drvq_buf *bufs, uint32_t readable, ui
  * @readable: number of readable pieces
  * @writable: number of writable pieces
  * @table: room for one VRING_DESC_SIZE a piece, aligned to VRING_DESC_ALIGN, in memory that the
- *	device sees; belongs to the
- *	device until the chain comes back
+ *	device sees; belongs to the device until the chain comes back
  * @table_addr: its guest-physical address
  * @cookie: handed back by drvq_get()
  *

@@ -24,7 +24,7 @@ struct gmem_region {
 };
 
 struct gmem {
-	struct gmem_region regions[GMEM_MAX_REGIONS];
+	struct gmem_region regions[GMEM_MAX_REGIONS]; /* sorted by guest_addr */
 	unsigned int count;
 	unsigned int last; /* index of the last hit */
 	uint8_t *log;	   /* one bit a page, or NULL while nothing is logged */
@@ -42,8 +42,11 @@ void gmem_init(struct gmem *mem);
  * @mem: map
  * @region: copied
  *
- * Return: 0; -EINVAL when empty or when an end wraps around 2^64; -EEXIST when it overlaps
- * another region in guest-physical or front-end addresses; -ENOSPC when the map is full.
+ * The position of other regions in the map may change: it is kept sorted.
+ *
+ * Return: 0; -EINVAL when empty, without memory, or when an end is at or beyond 2^64; -EEXIST
+ * when it overlaps another region in guest-physical or front-end addresses; -ENOSPC when the
+ * map is full.
  */
 int gmem_add(struct gmem *mem, const struct gmem_region *region);
 
@@ -64,7 +67,7 @@ int gmem_remove(struct gmem *mem, uint64_t guest_addr, uint64_t user_addr, uint6
  * gmem_at() - address in this process of a guest-physical range within one region
  * @mem: map
  * @guest_addr: guest-physical start
- * @size: bytes; 0 asks for the address alone
+ * @size: bytes; 0 asks for the address alone, which has to be that of a byte of memory
  *
  * Return: pointer, or NULL when the range is not wholly inside one region.
  */
@@ -86,7 +89,8 @@ void *gmem_at_user(struct gmem *mem, uint64_t user_addr, uint64_t size);
  * @guest_addr: guest-physical start
  * @size: bytes
  *
- * Return: true when every byte is; a range that wraps around 2^64 never is.
+ * Return: true when every byte is, so always for no bytes; a range that wraps around 2^64
+ * never is.
  */
 bool gmem_contains(struct gmem *mem, uint64_t guest_addr, uint64_t size);
 
@@ -96,6 +100,8 @@ bool gmem_contains(struct gmem *mem, uint64_t guest_addr, uint64_t size);
  * @guest_addr: guest-physical start
  * @to: private memory
  * @size: bytes
+ *
+ * Each byte is read once, and not again when the caller looks at the copy.
  *
  * Return: 0, or -EFAULT when part of the range is no memory (then @to is unspecified).
  */
@@ -126,7 +132,8 @@ void gmem_set_log(struct gmem *mem, void *log, uint64_t size);
  * @guest_addr: guest-physical start
  * @size: bytes
  *
- * Pages beyond the end of the log are left out; VU-021 reports them when the log is set.
+ * Call it after the write: whoever sees the bit sees the bytes. Pages beyond the end of the
+ * log are left out; VU-021 reports them when the log is set.
  */
 void gmem_mark_dirty(struct gmem *mem, uint64_t guest_addr, uint64_t size);
 

@@ -8,6 +8,21 @@
  * marked broken, which lasts until it is started again; a broken queue pops nothing and
  * publishes nothing, and the process goes on.
  *
+ * What expected and seen mean in the reports of this floor; desc_id is a descriptor of the
+ * ring, for a fault inside an indirect table the one that refers to the table:
+ *
+ *	VQ_AVAIL_JUMP		queue size / entries waiting if avail.idx were believed
+ *	VQ_HEAD_RANGE		queue size / head
+ *	VQ_NEXT_RANGE		entries of the table / next
+ *	VQ_LOOP			queue size / descriptors that the chain has at least
+ *	VQ_ADDRESS		length / address of the range that is not memory
+ *	VQ_ORDER		VRING_DESC_F_WRITE / flags
+ *	VQ_INDIRECT_OFF, _NESTED	0 / flags
+ *	VQ_INDIRECT_NEXT	VRING_DESC_F_INDIRECT / flags
+ *	VQ_INDIRECT_SIZE	size of an entry / length of the table
+ *	VQ_INFLIGHT		0 / head
+ *	VQ_TOTAL_LENGTH		4 GiB / bytes so far
+ *
  * Source: VIRTIO 1.2, section 2.7 "Split Virtqueues".
  */
 #ifndef VIRTIO_VIRTQ_H
@@ -38,8 +53,8 @@ struct virtq_chain {
 	const struct virtq_desc *descs;
 	uint32_t desc_count; /* readable and writable; of an indirect table, its entries */
 	uint32_t readable_count;
-	uint32_t readable; /* bytes */
-	uint32_t writable; /* bytes */
+	uint32_t readable; /* bytes; UINT32_MAX also stands for 4 GiB, which is legal */
+	uint32_t writable; /* bytes; the same */
 	uint16_t head;
 	bool indirect;
 };
@@ -103,6 +118,8 @@ int virtq_start(struct virtq *vq, struct gmem *mem, uint32_t num, const struct v
  * virtq_stop() - stop serving; memory of the ring is not touched afterwards
  * @vq: queue; one that is not started is left alone
  *
+ * What was pushed and not flushed is never published.
+ *
  * Return: avail index from which a later session would go on.
  */
 uint16_t virtq_stop(struct virtq *vq);
@@ -122,6 +139,8 @@ void virtq_move(struct virtq *vq, const struct virtq_rings *rings);
  * @expected: what the rule asks for
  * @seen: what was found
  *
+ * Only the first reason is reported: nothing that a broken queue says counts any more.
+ *
  * Return: -EPROTO, so that a caller can return it.
  */
 int virtq_break(struct virtq *vq, enum violation what, int32_t desc_id, uint64_t expected,
@@ -131,9 +150,11 @@ int virtq_break(struct virtq *vq, enum violation what, int32_t desc_id, uint64_t
  * virtq_avail_count() - entries that the driver has made available and that were not popped
  * @vq: started queue
  *
- * Reads avail.idx afresh and judges it (VQ-001).
+ * Reads avail.idx afresh and judges it (VQ-001). When the count is 0 and notifications are
+ * on, the driver is guaranteed to kick for the next entry; while entries wait, further ones
+ * may come without a kick, since the driver may take it that they will be found.
  *
- * Return: count; -EPROTO when the queue is or becomes broken.
+ * Return: count; 0 when not started; -EPROTO when the queue is or becomes broken.
  */
 int virtq_avail_count(struct virtq *vq);
 
@@ -142,12 +163,15 @@ int virtq_avail_count(struct virtq *vq);
  * @vq: started queue
  * @chain: result
  *
- * Work is bounded by the queue size whatever the chain looks like. With RING_INDIRECT_DESC
- * a table of at most the queue's size is followed; every address is checked against guest
- * memory (VQ-002 to VQ-013).
+ * Work is bounded by the queue size whatever the chain looks like; every address is checked
+ * against guest memory (VQ-002 to VQ-012). With RING_INDIRECT_DESC the last descriptor of a
+ * chain may refer to one table. The table itself may have any number of entries, but a chain
+ * of more than the queue's size is VQ_LOOP there as it is in the ring (2.7.5.3.1). A
+ * descriptor without bytes is legal, wherever it points. After 0 the next entry is announced
+ * by a kick as virtq_avail_count() says.
  *
- * Return: 1 when @chain is set; 0 when nothing is available; -EPROTO when the queue is or
- * becomes broken.
+ * Return: 1 when @chain is set; 0 when nothing is available or the queue is not started;
+ * -EPROTO when the queue is or becomes broken.
  */
 int virtq_pop(struct virtq *vq, struct virtq_chain *chain);
 
@@ -184,8 +208,8 @@ int64_t virtq_write(struct virtq *vq, const struct virtq_chain *chain, uint64_t 
  * @head: head of a popped chain
  * @used_len: bytes written into its device-writable part
  *
- * Return: 0; -EINVAL when @head is not outstanding (a bug of the caller: nothing is
- * written); -EPROTO when the queue is broken.
+ * Return: 0; -EINVAL when @head is not outstanding or the queue not started (a bug of the
+ * caller: nothing is written); -EPROTO when the queue is broken.
  */
 int virtq_push(struct virtq *vq, uint16_t head, uint32_t used_len);
 
@@ -197,7 +221,7 @@ int virtq_push(struct virtq *vq, uint16_t head, uint32_t used_len);
  *
  * The in-flight map is not changed.
  *
- * Return: 0; -EPROTO when the queue is broken.
+ * Return: 0; -EINVAL when not started; -EPROTO when the queue is broken.
  */
 int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len);
 
@@ -205,6 +229,9 @@ int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len);
  * virtq_unpop() - give the chain popped last back to the driver's side of the ring
  * @vq: queue
  * @chain: the chain popped last, not pushed
+ *
+ * The next virtq_pop() reads and judges it afresh. No kick announces it. Several chains can
+ * be given back, the one popped last first.
  */
 void virtq_unpop(struct virtq *vq, const struct virtq_chain *chain);
 
@@ -213,7 +240,8 @@ void virtq_unpop(struct virtq *vq, const struct virtq_chain *chain);
  * @vq: queue
  *
  * Return: true when the driver wants to be called for it: NO_INTERRUPT or used_event are
- * looked at once, after a full barrier (VIRTIO 1.2, section 2.7.7).
+ * looked at once, after a full barrier (VIRTIO 1.2, section 2.7.7). With EVENT_IDX the first
+ * answer of a session is always true. False when nothing was pushed or the queue is broken.
  */
 bool virtq_flush(struct virtq *vq);
 
