@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
+# A back-end without a socket, and what it told; the daemon's tests may use it too.
+add_library(vhost_support STATIC support/vhost_fixture.c)
+target_include_directories(vhost_support PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(vhost_support PUBLIC vhost PkgConfig::CMOCKA)
+
+unit_test(vhost_dispatch vhost_support)
+unit_test(vhost_session vhost_support)
