@@ -7,3 +7,5 @@ target_link_libraries(vhost_support PUBLIC vhost PkgConfig::CMOCKA)
 
 unit_test(vhost_dispatch vhost_support)
 unit_test(vhost_session vhost_support)
+unit_test(vhost_queue vhost_support)
+unit_test(vhost_event vhost_support)
