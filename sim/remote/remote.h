@@ -76,6 +76,10 @@ struct remote_event {
 	bool to_host;
 };
 
+/*
+ * None of these may call back into the remote. An event comes after what caused it: a message
+ * before the replies to it, these before the return of its buffer.
+ */
 struct remote_ops {
 	/* Monotonic time in nanoseconds. */
 	uint64_t (*now)(void *ctx);
@@ -92,7 +96,7 @@ struct remote_ops {
 struct remote_config {
 	uint64_t seed;		/* of everything that is random */
 	uint32_t backlog;	/* messages that may wait for a buffer; 0: the default, 1024 */
-	uint32_t max_endpoints; /* 0: the default, 65536 */
+	uint32_t max_endpoints; /* 0: the default, 65536; at most 2^24 */
 	uint64_t offered;	/* device feature bits; 0: remote_default_features() */
 };
 
@@ -119,7 +123,7 @@ struct remote_stats {
 	uint64_t dropped[REMOTE_DROP_COUNT];
 	uint64_t sent;	      /* messages into the host */
 	uint64_t send_failed; /* given up: buffer too small, queue broken, backlog lost at reset */
-	uint32_t backlog;     /* waiting now */
+	uint32_t backlog;     /* waiting now, announcements included */
 };
 
 struct remote_endpoint_info {
@@ -127,15 +131,16 @@ struct remote_endpoint_info {
 	uint32_t peer; /* host address learnt from its messages, RPMSG_ADDR_ANY before */
 	const char *name;
 	const char *kind;
-	uint64_t received, sent;
-	bool announced; /* in this session */
+	uint64_t received, sent; /* messages; sent: announcements aside */
+	bool announced;		 /* in this session: the host got the CREATE */
 };
 
 /* What a service instance may be told when it is made; 0 and NULL mean the kind's default. */
 struct service_params {
-	uint32_t size;	   /* source: payload bytes of a message */
-	uint32_t rate;	   /* source: messages a second, UINT32_MAX: as fast as buffers come */
-	uint64_t messages; /* source: how many in all */
+	uint32_t size;	   /* source: payload bytes of a message, at least 8; default 64 */
+	uint32_t rate;	   /* source: messages a second, UINT32_MAX: as fast as buffers come;
+			      default 100 */
+	uint64_t messages; /* source: how many in a session; default: no end */
 };
 
 /**
@@ -173,7 +178,8 @@ void remote_free(struct remote *remote);
  * @output: queue 1, host -> remote
  * @features: negotiated bits
  *
- * Every service is announced anew if F_NS was negotiated (R3, R32).
+ * Every service is announced anew if F_NS was negotiated (R3, R32), oldest first; the
+ * announcements are sent by remote_run().
  *
  * Return: 0, or -EBUSY when attached already.
  */
@@ -185,7 +191,8 @@ int remote_attach(struct remote *remote, struct virtq *input, struct virtq *outp
  * @remote: remote; one that is detached is left alone
  *
  * Held buffers are returned with length 0 while the queues still can take them; the backlog
- * is given up; peers are forgotten. Services stay, to be announced again.
+ * is given up; peers are forgotten. Services stay, to be announced again, and so does what
+ * remote_hold() asked for.
  */
 void remote_detach(struct remote *remote);
 
@@ -200,7 +207,10 @@ void remote_kick(struct remote *remote, unsigned int queue, uint64_t count);
 /**
  * remote_run() - do what can be done now
  * @remote: remote
- * @budget: messages to handle at the most, both directions together
+ * @budget: messages to handle at the most, both directions together; one that is received
+ *	counts with the answer that its service gives at once
+ *
+ * Each queue is flushed, and the host called for it, once at the most.
  *
  * Return: true when work is left and it should be called again soon; false when nothing is
  * to do before the next kick, call of this interface, or remote_deadline().
@@ -223,8 +233,13 @@ uint64_t remote_deadline(const struct remote *remote);
  * @params: copied; NULL for the kind's defaults
  * @addr: RPMSG_ADDR_ANY for the lowest free address from 1024; set to the address given
  *
- * Return: 0; -EINVAL for a bad name or address (ANY aside, 53 is not given away: R40);
- * -EADDRINUSE when the address is bound; -ENOSPC when there are too many; -ENOMEM.
+ * With a host attached the CREATE is sent at once when nothing waits before it and a buffer
+ * is there. A channel of the same name that the host announced earlier, and that no other
+ * service took, becomes the peer.
+ *
+ * Return: 0; -EINVAL for a bad name or address (ANY aside, 53 is not given away: R40) or for
+ * parameters that the kind cannot have; -EADDRINUSE when the address is bound; -ENOSPC when
+ * there are too many; -ENOMEM.
  */
 int remote_announce(struct remote *remote, const char *name, const struct service_kind *kind,
 		    const struct service_params *params, uint32_t *addr);
@@ -234,6 +249,9 @@ int remote_announce(struct remote *remote, const char *name, const struct servic
  * @remote: remote
  * @name: service
  * @addr: its address, or RPMSG_ADDR_ANY when only one has the name; set to the address
+ *
+ * DESTROY is sent, or waits for a buffer; neither it nor the CREATE is, when that one still
+ * waits. What the service sent before goes first.
  *
  * Return: 0; -ENOENT when there is none; -ENOTUNIQ when ANY fits several.
  */
@@ -245,7 +263,9 @@ int remote_withdraw(struct remote *remote, const char *name, uint32_t *addr);
  * @message: copied
  *
  * Return: 0 when it was sent, 1 when it waits for a buffer; -ENOTCONN without a host;
- * -EMSGSIZE when @size is above REMOTE_MAX_PAYLOAD; -ENOBUFS when the backlog is full.
+ * -EMSGSIZE when @size is above REMOTE_MAX_PAYLOAD or the host's next buffer is too small for
+ * it; -ENOBUFS when the backlog is full; -EPROTO when the input queue is broken; -EFAULT when
+ * the buffer's memory went away.
  */
 int remote_send(struct remote *remote, const struct remote_message *message);
 
@@ -256,6 +276,8 @@ int remote_send(struct remote *remote, const struct remote_message *message);
  *         RPMSG_QUEUE_INPUT: no buffer is used, so that nothing is sent
  * @count: only the next @count buffers; 0: until released. Output queue only.
  *
+ * Possible without a host too, for the next one.
+ *
  * Return: 0; -EINVAL for a queue that does not exist or a count on the input queue.
  */
 int remote_hold(struct remote *remote, unsigned int queue, uint32_t count);
@@ -264,7 +286,8 @@ int remote_hold(struct remote *remote, unsigned int queue, uint32_t count);
  * remote_release() - give held buffers back, oldest first
  * @remote: remote
  * @queue: virtqueue number
- * @count: how many; 0: all, and stop holding
+ * @count: how many; 0: all, and stop holding. On the input queue, where what is held back
+ *	are messages: how many of those that wait may go out
  *
  * Return: buffers returned; -EINVAL for a queue that does not exist.
  */
@@ -284,7 +307,7 @@ const struct remote_stats *remote_get_stats(const struct remote *remote);
  * @each: called with each; a value other than 0 ends the walk
  * @ctx: passed to @each
  *
- * Return: 0, or what @each returned.
+ * Return: 0, what @each returned, or -ENOMEM.
  */
 int remote_endpoints(const struct remote *remote,
 		     int (*each)(void *ctx, const struct remote_endpoint_info *info), void *ctx);

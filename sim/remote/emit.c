@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Messages into the host: at once when it has supplied a buffer, else once it has. */
+#include "remote/remote_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void report_sent(struct remote *remote, const struct outgoing *out,
+			const struct virtq_chain *chain, uint32_t used_len)
+{
+	struct remote_event event = {
+		.type = REMOTE_EVENT_SENT,
+		.queue = RPMSG_QUEUE_INPUT,
+		.hdr = out->hdr,
+		.payload = out->payload,
+		.payload_size = out->size,
+		.desc_id = chain->head,
+		.desc_len = chain->writable,
+		.desc_count = chain->desc_count,
+		.readable = chain->readable,
+		.writable = chain->writable,
+		.used_len = used_len,
+		.indirect = chain->indirect,
+		.to_host = true,
+	};
+
+	remote->ops->event(remote->ctx, &event);
+	if (out->ns == NULL)
+		return;
+	event.type = REMOTE_EVENT_NS;
+	event.ns = out->ns;
+	remote->ops->event(remote->ctx, &event);
+}
+
+static bool write_message(struct remote *remote, const struct outgoing *out,
+			  const struct virtq_chain *chain)
+{
+	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
+	uint8_t header[RPMSG_HDR_SIZE];
+
+	rpmsg_hdr_encode(&out->hdr, header, remote->order);
+	return virtq_write(vq, chain, 0, header, sizeof(header)) == (int64_t)sizeof(header) &&
+	       virtq_write(vq, chain, sizeof(header), out->payload, out->size) == out->size;
+}
+
+/*
+ * Take the next buffer that can hold a header at least. One that cannot is of no use for any
+ * message and goes back empty. A host that supplies nothing else, in a loop, is left after a
+ * ring's worth.
+ */
+static int take_buffer(struct remote *remote, struct virtq_chain *chain)
+{
+	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < vq->num; i++) {
+		ret = virtq_pop(vq, chain);
+		if (ret != 1)
+			return ret;
+		if (chain->writable >= RPMSG_HDR_SIZE)
+			return 1;
+		remote->stats.queues[RPMSG_QUEUE_INPUT].popped++;
+		checker_input_buffer(remote, chain);
+		queue_return(remote, RPMSG_QUEUE_INPUT, chain->head, 0);
+	}
+	return 0;
+}
+
+/*
+ * Fill one buffer of the input queue with one message: the only place where messages leave.
+ *
+ * Return: 0 when it was sent; -EAGAIN when there is no buffer; -EPROTO when the queue is
+ * broken; -EMSGSIZE when the next buffer is too small for it, which stays where it is for a
+ * shorter message; -EFAULT when the buffer's memory went away. With the last two the message
+ * is given up.
+ */
+static int put_message(struct remote *remote, const struct outgoing *out)
+{
+	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
+	uint32_t used_len = out->used_len_set ? out->used_len : RPMSG_HDR_SIZE + out->size;
+	struct virtq_chain chain;
+	struct service *service;
+	bool written;
+	int ret;
+
+	ret = take_buffer(remote, &chain);
+	if (ret != 1)
+		return ret == 0 ? -EAGAIN : ret;
+	if (chain.writable < RPMSG_HDR_SIZE + out->size) {
+		virtq_unpop(vq, &chain);
+		remote->stats.send_failed++;
+		return -EMSGSIZE;
+	}
+
+	remote->stats.queues[RPMSG_QUEUE_INPUT].popped++;
+	checker_input_buffer(remote, &chain);
+	written = write_message(remote, out, &chain);
+	if (!queue_return(remote, RPMSG_QUEUE_INPUT, chain.head, written ? used_len : 0) ||
+	    !written) {
+		remote->stats.send_failed++;
+		return -EFAULT;
+	}
+
+	remote->stats.sent++;
+	service = out->ns == NULL ? endpoint_find(&remote->endpoints, out->hdr.src) : NULL;
+	if (service != NULL)
+		service->sent++;
+	if (remote->ops->event != NULL) {
+		receive_report(remote);
+		report_sent(remote, out, &chain, used_len);
+	}
+	return 0;
+}
+
+static int wait_for_buffer(struct remote *remote, const struct outgoing *out)
+{
+	struct backlog_record *record = backlog_add(&remote->backlog, out->size);
+
+	if (record == NULL)
+		return -ENOBUFS;
+	record->seq = remote->out_seq++;
+	record->hdr = out->hdr;
+	record->used_len = out->used_len;
+	record->used_len_set = out->used_len_set;
+	if (out->size != 0)
+		memcpy(record->payload, out->payload, out->size);
+	remote->stats.backlog = emit_waiting(remote);
+	return 1;
+}
+
+int emit(struct remote *remote, const struct outgoing *out)
+{
+	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
+	int ret;
+
+	if (!remote->attached)
+		return -ENOTCONN;
+	if (out->size > REMOTE_MAX_PAYLOAD)
+		return -EMSGSIZE;
+	if (!queue->holding && emit_waiting(remote) == 0) {
+		ret = put_message(remote, out);
+		if (ret == -EPROTO)
+			remote->stats.send_failed++;
+		if (ret != -EAGAIN)
+			return ret;
+	} else if (!queue_usable(queue)) {
+		remote->stats.send_failed++;
+		return -EPROTO;
+	}
+	return wait_for_buffer(remote, out);
+}
+
+/* Send the oldest of what waits; as put_message(), and -ENOENT when nothing waits. */
+static int pump_one(struct remote *remote)
+{
+	struct backlog_record *record = backlog_first(&remote->backlog);
+	uint8_t ns_bytes[RPMSG_NS_MSG_SIZE];
+	struct outgoing out = {0};
+	struct rpmsg_ns_msg ns;
+	struct service_info *info = nameservice_first(remote, &out, &ns);
+	int ret;
+
+	if (info != NULL && (record == NULL || info->notice_seq < record->seq)) {
+		rpmsg_ns_encode(ns.name, ns.addr, ns.flags, ns_bytes, remote->order);
+		out.payload = ns_bytes;
+		ret = put_message(remote, &out);
+		if (ret != -EAGAIN && ret != -EPROTO)
+			nameservice_settle(remote, info, ret == 0);
+		return ret;
+	}
+	if (record == NULL)
+		return -ENOENT;
+
+	out = (struct outgoing){
+		.hdr = record->hdr,
+		.payload = record->payload,
+		.size = record->size,
+		.used_len = record->used_len,
+		.used_len_set = record->used_len_set,
+	};
+	ret = put_message(remote, &out);
+	if (ret != -EAGAIN && ret != -EPROTO)
+		backlog_remove_first(&remote->backlog);
+	return ret;
+}
+
+uint32_t emit_pump(struct remote *remote, uint32_t budget)
+{
+	uint32_t count = 0;
+
+	while (count < budget && emit_waiting(remote) != 0) {
+		int ret = pump_one(remote);
+
+		if (ret == -EAGAIN || ret == -EPROTO)
+			break;
+		count++;
+	}
+	remote->stats.backlog = emit_waiting(remote);
+	return count;
+}
+
+uint32_t emit_waiting(const struct remote *remote)
+{
+	return remote->notice_count + remote->backlog.count;
+}
+
+bool emit_can_take_reply(const struct remote *remote)
+{
+	return backlog_has_room(&remote->backlog, REMOTE_MAX_PAYLOAD) ||
+	       !queue_usable(&remote->queues[RPMSG_QUEUE_INPUT]);
+}
+
+bool emit_has_buffer(struct remote *remote)
+{
+	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
+
+	return queue_usable(queue) && !queue->holding && emit_waiting(remote) == 0 &&
+	       virtq_avail_count(queue->vq) > 0;
+}
+
+void emit_give_up(struct remote *remote)
+{
+	struct rpmsg_ns_msg ns;
+	struct outgoing out;
+	struct service_info *info;
+
+	remote->stats.send_failed += emit_waiting(remote);
+	backlog_clear(&remote->backlog);
+	while ((info = nameservice_first(remote, &out, &ns)) != NULL)
+		nameservice_settle(remote, info, false);
+	remote->stats.backlog = 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "remote/endpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BITS 6 /* 64 slots */
+#define NO_NUMBER UINT32_MAX
+#define CACHE_LINE 64
+
+_Static_assert(sizeof(struct service) + 2 * sizeof(struct endpoint_slot) <= 64,
+	       "an endpoint takes more than 64 bytes of what messages touch");
+
+static uint32_t slot_count(const struct endpoint_table *table)
+{
+	return UINT32_C(1) << table->bits;
+}
+
+/*
+ * Fibonacci hashing: neighbouring addresses, the usual case, are spread evenly, and a host
+ * that asks for addresses in steps of the table's size finds no cluster to walk through.
+ */
+static uint32_t home_of(const struct endpoint_table *table, uint32_t addr)
+{
+	return addr * UINT32_C(0x9e3779b1) >> (32 - table->bits);
+}
+
+static struct endpoint_slot *new_slots(unsigned int bits)
+{
+	size_t bytes = sizeof(struct endpoint_slot) << bits;
+	struct endpoint_slot *slots = aligned_alloc(CACHE_LINE, bytes);
+
+	if (slots != NULL)
+		memset(slots, 0, bytes);
+	return slots;
+}
+
+int endpoint_table_init(struct endpoint_table *table, uint32_t max)
+{
+	memset(table, 0, sizeof(*table));
+	/* With max endpoints bound, one of the first max + 1 dynamic addresses is free. */
+	table->dynamic_words = max / 64 + 1;
+	table->bits = FIRST_BITS;
+	table->max = max;
+	table->free = NO_NUMBER;
+	table->slots = new_slots(table->bits);
+	table->services = calloc(max, sizeof(*table->services));
+	table->dynamic = calloc(table->dynamic_words, sizeof(*table->dynamic));
+	if (table->slots == NULL || table->services == NULL || table->dynamic == NULL) {
+		endpoint_table_fini(table);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void endpoint_table_fini(struct endpoint_table *table)
+{
+	free(table->slots);
+	free(table->services);
+	free(table->dynamic);
+	memset(table, 0, sizeof(*table));
+}
+
+/* The slot that holds an address, or else the empty one where it would go. */
+static uint32_t find_slot(const struct endpoint_table *table, uint32_t addr)
+{
+	uint32_t mask = slot_count(table) - 1;
+	uint32_t at = home_of(table, addr);
+
+	while (table->slots[at].number != 0 && table->slots[at].addr != addr)
+		at = (at + 1) & mask;
+	return at;
+}
+
+struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr)
+{
+	uint32_t number = table->slots[find_slot(table, addr)].number;
+
+	return number != 0 ? &table->services[number - 1] : NULL;
+}
+
+/* ---- which dynamic addresses are free --------------------------------------------------- */
+
+static bool is_tracked(const struct endpoint_table *table, uint32_t addr)
+{
+	return addr >= RPMSG_ADDR_FIRST_DYNAMIC &&
+	       (addr - RPMSG_ADDR_FIRST_DYNAMIC) / 64 < table->dynamic_words;
+}
+
+static void mark_bound(struct endpoint_table *table, uint32_t addr)
+{
+	uint32_t bit = addr - RPMSG_ADDR_FIRST_DYNAMIC;
+
+	if (is_tracked(table, addr))
+		table->dynamic[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static void mark_free(struct endpoint_table *table, uint32_t addr)
+{
+	uint32_t bit = addr - RPMSG_ADDR_FIRST_DYNAMIC;
+
+	if (!is_tracked(table, addr))
+		return;
+	table->dynamic[bit / 64] &= ~(UINT64_C(1) << bit % 64);
+	if (bit / 64 < table->dynamic_hint)
+		table->dynamic_hint = bit / 64;
+}
+
+uint32_t endpoint_lowest_free(struct endpoint_table *table)
+{
+	uint32_t word = table->dynamic_hint;
+
+	while (table->dynamic[word] == UINT64_MAX)
+		word++;
+	table->dynamic_hint = word;
+	return RPMSG_ADDR_FIRST_DYNAMIC + word * 64 +
+	       (uint32_t)__builtin_ctzll(~table->dynamic[word]);
+}
+
+/* ---- binding ---------------------------------------------------------------------------- */
+
+static int grow(struct endpoint_table *table)
+{
+	struct endpoint_slot *old = table->slots;
+	uint32_t old_count = slot_count(table);
+	struct endpoint_slot *slots = new_slots(table->bits + 1);
+
+	if (slots == NULL)
+		return -ENOMEM;
+	table->slots = slots;
+	table->bits++;
+	for (uint32_t i = 0; i < old_count; i++) {
+		if (old[i].number != 0)
+			slots[find_slot(table, old[i].addr)] = old[i];
+	}
+	free(old);
+	return 0;
+}
+
+int endpoint_bind(struct endpoint_table *table, uint32_t addr, struct service **service)
+{
+	uint32_t at, number;
+
+	if (endpoint_find(table, addr) != NULL)
+		return -EADDRINUSE;
+	if (table->count == table->max)
+		return -ENOSPC;
+	if (table->count == slot_count(table) / 2 && grow(table) != 0)
+		return -ENOMEM;
+
+	number = table->free;
+	if (number != NO_NUMBER)
+		table->free = table->services[number].addr;
+	else
+		number = table->fresh++;
+	*service = &table->services[number];
+	memset(*service, 0, sizeof(**service));
+	(*service)->addr = addr;
+	(*service)->peer = RPMSG_ADDR_ANY;
+
+	at = find_slot(table, addr);
+	table->slots[at].addr = addr;
+	table->slots[at].number = number + 1;
+	table->count++;
+	mark_bound(table, addr);
+	return 0;
+}
+
+void endpoint_unbind(struct endpoint_table *table, struct service *service)
+{
+	uint32_t mask = slot_count(table) - 1;
+	uint32_t hole = find_slot(table, service->addr);
+	uint32_t number = (uint32_t)(service - table->services);
+
+	/* Move up what would not be found any more behind the hole. */
+	for (uint32_t at = (hole + 1) & mask; table->slots[at].number != 0; at = (at + 1) & mask) {
+		uint32_t home = home_of(table, table->slots[at].addr);
+
+		if (((at - home) & mask) >= ((at - hole) & mask)) {
+			table->slots[hole] = table->slots[at];
+			hole = at;
+		}
+	}
+	table->slots[hole].number = 0;
+	table->count--;
+	mark_free(table, service->addr);
+	service->addr = table->free;
+	table->free = number;
+}
+
+/* ---- walking ---------------------------------------------------------------------------- */
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+int endpoint_walk(const struct endpoint_table *table,
+		  int (*each)(void *ctx, const struct service *service), void *ctx)
+{
+	uint64_t *keys; /* address, and number of the service in the low half */
+	uint32_t count = 0;
+	int ret = 0;
+
+	if (table->count == 0)
+		return 0;
+	keys = malloc(table->count * sizeof(*keys));
+	if (keys == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < slot_count(table); i++) {
+		const struct endpoint_slot *slot = &table->slots[i];
+
+		if (slot->number != 0)
+			keys[count++] = (uint64_t)slot->addr << 32 | (slot->number - 1);
+	}
+	qsort(keys, count, sizeof(*keys), compare_keys);
+	for (uint32_t i = 0; i < count && ret == 0; i++)
+		ret = each(ctx, &table->services[(uint32_t)keys[i]]);
+	free(keys);
+	return ret;
+}

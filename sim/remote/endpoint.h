@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The endpoints of a remote: address -> service instance, and which addresses are free.
+ *
+ * What every message touches is kept small: a slot of 8 bytes in an open-addressing table,
+ * eight of them to a cache line, and 48 bytes of the endpoint itself; with the table at most
+ * half full these are 64 bytes an endpoint. All else lies in struct service_info.
+ */
+#ifndef REMOTE_ENDPOINT_H
+#define REMOTE_ENDPOINT_H
+
+#include <stdint.h>
+
+#include "remote/remote.h"
+
+struct service_info;
+
+/* An endpoint, which is a service instance. Its place never changes while it is bound. */
+struct service {
+	struct remote *remote;
+	const struct service_kind *kind;
+	struct service_info *info;
+	uint64_t received; /* messages delivered to it */
+	uint64_t sent;	   /* messages of its address that the host got, announcements aside */
+	uint32_t addr;	   /* while unbound: number of the next unbound one */
+	uint32_t peer;	   /* RPMSG_ADDR_ANY while it knows none */
+};
+
+struct endpoint_slot {
+	uint32_t addr;
+	uint32_t number; /* of the service, plus 1; 0: slot is empty */
+};
+
+struct endpoint_table {
+	struct endpoint_slot *slots; /* a power of two of them */
+	struct service *services;    /* max of them; untouched until first bound */
+	uint64_t *dynamic;	     /* one bit an address from RPMSG_ADDR_FIRST_DYNAMIC: bound */
+	unsigned int bits;	     /* log2 of the number of slots */
+	uint32_t count;
+	uint32_t max;
+	uint32_t fresh; /* services below this number were bound at some time */
+	uint32_t free;	/* number of an unbound one of them, or UINT32_MAX */
+	uint32_t dynamic_words;
+	uint32_t dynamic_hint; /* no word before it has a free bit */
+};
+
+/**
+ * endpoint_table_init() - make an empty table
+ * @table: result
+ * @max: endpoints at the most
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int endpoint_table_init(struct endpoint_table *table, uint32_t max);
+
+/**
+ * endpoint_table_fini() - free the table; service_info of the endpoints is the caller's
+ * @table: initialised, or zero bytes
+ */
+void endpoint_table_fini(struct endpoint_table *table);
+
+/**
+ * endpoint_find() - who listens at an address?
+ * @table: table
+ * @addr: any value
+ *
+ * Return: service, or NULL.
+ */
+struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr);
+
+/**
+ * endpoint_lowest_free() - lowest free dynamic address
+ * @table: table
+ *
+ * Amortised constant time over announcements.
+ *
+ * Return: address from RPMSG_ADDR_FIRST_DYNAMIC.
+ */
+uint32_t endpoint_lowest_free(struct endpoint_table *table);
+
+/**
+ * endpoint_bind() - make an endpoint
+ * @table: table
+ * @addr: address, not RPMSG_ADDR_ANY
+ * @service: set to it on success; all zero but its address and peer (RPMSG_ADDR_ANY)
+ *
+ * Return: 0; -EADDRINUSE; -ENOSPC when the table has its maximum; -ENOMEM.
+ */
+int endpoint_bind(struct endpoint_table *table, uint32_t addr, struct service **service);
+
+/**
+ * endpoint_unbind() - the opposite
+ * @table: table
+ * @service: bound endpoint, invalid afterwards
+ */
+void endpoint_unbind(struct endpoint_table *table, struct service *service);
+
+/**
+ * endpoint_walk() - go through all endpoints, by ascending address
+ * @table: table
+ * @each: called with each; a value other than 0 ends the walk
+ * @ctx: passed to @each
+ *
+ * Return: 0, what @each returned, or -ENOMEM.
+ */
+int endpoint_walk(const struct endpoint_table *table,
+		  int (*each)(void *ctx, const struct service *service), void *ctx);
+
+#endif /* REMOTE_ENDPOINT_H */

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the remote share. Nothing outside this folder includes it.
+ *
+ * There are two narrow places where anything leaves the remote, and faults belong there:
+ * put_message() in emit.c, which fills a buffer of the input queue from a struct outgoing,
+ * and queue_return() in queue.c, through which every buffer of either queue goes back.
+ */
+#ifndef REMOTE_REMOTE_PRIV_H
+#define REMOTE_REMOTE_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "remote/backlog.h"
+#include "remote/endpoint.h"
+#include "remote/list.h"
+#include "remote/remote.h"
+#include "remote/service.h"
+#include "remote/timer.h"
+
+#define REMOTE_DEFAULT_BACKLOG 1024
+#define REMOTE_DEFAULT_ENDPOINTS 65536
+#define REMOTE_MAX_ENDPOINTS (UINT32_C(1) << 24)
+#define REMOTE_MAX_MESSAGE (RPMSG_HDR_SIZE + REMOTE_MAX_PAYLOAD)
+
+#define NAME_BUCKETS 256   /* power of two */
+#define HOST_CHANNELS 1024 /* announcements of the host that are remembered */
+
+/* One queue of an attached host. */
+struct remote_queue {
+	struct virtq *vq; /* NULL while detached */
+	bool broken;	  /* the owner was told */
+	bool holding;
+	uint32_t hold_left; /* buffers still to be held; 0: no limit */
+	uint16_t *held;	    /* ring of VRING_MAX_SIZE heads, oldest at held_first */
+	uint32_t held_first;
+	uint32_t held_count;
+};
+
+/* How far an announcement of a service has come. */
+enum notice_state {
+	NOTICE_NONE,	/* the host knows nothing of it */
+	NOTICE_CREATE,	/* CREATE waits for a buffer */
+	NOTICE_DONE,	/* CREATE was sent */
+	NOTICE_DESTROY, /* DESTROY waits for a buffer */
+};
+
+/*
+ * What a service has apart from its struct service. It outlives that one in two cases: until
+ * its DESTROY is sent, and when it retired, until the next session brings it back.
+ */
+struct service_info {
+	struct service *service; /* NULL while it has no endpoint */
+	const struct service_kind *kind;
+	struct service_params params;
+	struct list_node created; /* all that were announced and not withdrawn, by age */
+	struct list_node named;	  /* bound ones whose names have the same hash, by age */
+	struct list_node notice;  /* its CREATE or DESTROY waits */
+	struct list_node room;	  /* waits for service_room() */
+	uint64_t notice_seq;
+	enum notice_state notice_state;
+	struct timer timer;
+	uint32_t addr;
+	char name[RPMSG_NAME_SIZE];
+	_Alignas(max_align_t) uint8_t state[];
+};
+
+/* A channel that the host announced. */
+struct host_channel {
+	char name[RPMSG_NAME_SIZE];
+	uint32_t addr;
+	bool taken; /* a service got it as its peer */
+};
+
+/* A message out of the host, in private memory. */
+struct inbound {
+	struct virtq_chain chain; /* its descs are not valid after the first pop that follows */
+	struct rpmsg_hdr hdr;	  /* zero when there was none */
+	const uint8_t *payload;
+	uint32_t size; /* bytes at payload */
+	bool accepted;
+	bool reported;	       /* its event was raised */
+	enum remote_drop drop; /* when not accepted */
+};
+
+/* A message into the host, before it has a buffer. Faults change these fields. */
+struct outgoing {
+	struct rpmsg_hdr hdr;
+	const uint8_t *payload;
+	uint32_t size;
+	uint32_t used_len;
+	bool used_len_set;
+	const struct rpmsg_ns_msg *ns; /* when it is one of the remote's own announcements */
+};
+
+struct remote {
+	const struct remote_ops *ops;
+	void *ctx;
+	const struct violation_sink *sink;
+	struct remote_config config;
+	struct remote_stats stats;
+
+	/* the session */
+	struct remote_queue queues[RPMSG_NUM_QUEUES];
+	uint64_t features;
+	enum wire_order order;
+	bool attached;
+	bool ns_on;   /* F_NS was negotiated */
+	bool running; /* in remote_run(): queues are flushed at its end */
+	struct host_channel *host_channels;
+	uint32_t host_channel_count;
+
+	/* services */
+	struct endpoint_table endpoints;
+	struct timers timers;
+	struct list_node created;
+	struct list_node names[NAME_BUCKETS];
+	struct list_node room_waiters;
+	struct service *retiring; /* service_retire() was called in the current callback */
+	uint32_t service_count;	  /* with and without an endpoint */
+
+	/* what waits for buffers: notices and backlog, merged by seq */
+	struct list_node notices;
+	uint32_t notice_count;
+	struct backlog backlog;
+	uint64_t out_seq;
+
+	/* the message that is being handled */
+	uint8_t *message; /* REMOTE_MAX_MESSAGE bytes */
+	uint8_t *scratch; /* REMOTE_MAX_PAYLOAD bytes, for services */
+	struct inbound *current;
+	uint32_t extra_cost; /* work of the current run that counts as messages */
+};
+
+/* ---- queue.c: giving buffers back, holding, calls ---------------------------------------- */
+
+/* True while buffers can be taken from a queue. */
+static inline bool queue_usable(const struct remote_queue *queue)
+{
+	return queue->vq != NULL && !queue->vq->broken;
+}
+
+/**
+ * queue_return() - put one buffer into the used ring; visible after queue_flush()
+ * @remote: attached remote
+ * @index: queue
+ * @head: head of the popped chain
+ * @used_len: bytes written into it
+ *
+ * The only place where buffers go back, and where faults of the used ring belong.
+ *
+ * Return: true when it was put there.
+ */
+bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
+
+/**
+ * queue_done_with() - a buffer of the output queue was handled: return it, or hold it
+ * @remote: attached remote
+ * @head: head of the popped chain
+ */
+void queue_done_with(struct remote *remote, uint16_t head);
+
+/**
+ * queue_release() - return held buffers of the output queue, oldest first
+ * @remote: attached remote
+ * @count: at the most
+ *
+ * Return: buffers returned.
+ */
+uint32_t queue_release(struct remote *remote, uint32_t count);
+
+/**
+ * queues_flush() - publish what was returned and call the host where it wants to be
+ * @remote: attached remote
+ *
+ * Also tells the owner of a queue that broke, and gives up what waits for a broken one.
+ */
+void queues_flush(struct remote *remote);
+
+/* ---- checker.c: what the host does wrong; reports, and decides nothing ------------------- */
+
+/**
+ * checker_message() - judge a message
+ * @remote: remote
+ * @in: message
+ */
+void checker_message(struct remote *remote, const struct inbound *in);
+
+/**
+ * checker_ns() - judge a message to the name service
+ * @remote: remote
+ * @in: message
+ * @ns: decoded, or NULL when its length is wrong
+ */
+void checker_ns(struct remote *remote, const struct inbound *in, const struct rpmsg_ns_msg *ns);
+
+/**
+ * checker_input_buffer() - judge a buffer that the host supplied
+ * @remote: remote
+ * @chain: popped from the input queue
+ */
+void checker_input_buffer(struct remote *remote, const struct virtq_chain *chain);
+
+/* ---- receive.c: messages out of the host -------------------------------------------------- */
+
+/**
+ * receive_one() - take the next message, handle it and return or hold its buffer
+ * @remote: attached remote
+ *
+ * Return: true when there was one.
+ */
+bool receive_one(struct remote *remote);
+
+/**
+ * receive_report() - raise the event of the message that is being handled, once
+ * @remote: remote
+ *
+ * Called before anything that the message causes is told, so that causes come first.
+ */
+void receive_report(struct remote *remote);
+
+/* ---- emit.c: messages into the host ------------------------------------------------------- */
+
+/**
+ * emit() - send a message, or let it wait for a buffer
+ * @remote: remote
+ * @out: message; payload is copied
+ *
+ * Return: as remote_send().
+ */
+int emit(struct remote *remote, const struct outgoing *out);
+
+/**
+ * emit_pump() - send what waits
+ * @remote: attached remote
+ * @budget: messages at the most
+ *
+ * Return: messages sent or given up.
+ */
+uint32_t emit_pump(struct remote *remote, uint32_t budget);
+
+/**
+ * emit_waiting() - how many messages wait for a buffer, announcements included
+ * @remote: remote
+ *
+ * Return: count.
+ */
+uint32_t emit_waiting(const struct remote *remote);
+
+/**
+ * emit_can_take_reply() - is there room for one more message of any size?
+ * @remote: attached remote
+ *
+ * Return: true when there is, or when it would be given up at once since the queue is broken.
+ */
+bool emit_can_take_reply(const struct remote *remote);
+
+/**
+ * emit_has_buffer() - would a message be sent at once?
+ * @remote: remote
+ *
+ * Return: true when nothing waits before it and the host has supplied a buffer.
+ */
+bool emit_has_buffer(struct remote *remote);
+
+/**
+ * emit_give_up() - forget what waits; it counts as failed
+ * @remote: remote
+ */
+void emit_give_up(struct remote *remote);
+
+/* ---- nameservice.c ------------------------------------------------------------------------ */
+
+/**
+ * nameservice_announce() - let a CREATE for a bound service wait for its buffer
+ * @remote: attached remote
+ * @info: service
+ */
+void nameservice_announce(struct remote *remote, struct service_info *info);
+
+/**
+ * nameservice_destroy() - let a DESTROY wait, or forget a CREATE that was not sent
+ * @remote: remote
+ * @info: service without an endpoint; freed once nothing needs it any more
+ */
+void nameservice_destroy(struct remote *remote, struct service_info *info);
+
+/**
+ * nameservice_first() - the notice that waits longest
+ * @remote: remote
+ * @out: set, but for payload
+ * @ns: set; @out refers to it
+ *
+ * Return: service, or NULL when none waits.
+ */
+struct service_info *nameservice_first(struct remote *remote, struct outgoing *out,
+				       struct rpmsg_ns_msg *ns);
+
+/**
+ * nameservice_settle() - the notice of a service was sent or given up
+ * @remote: remote
+ * @info: service; may be freed
+ * @sent: whether the host got it
+ */
+void nameservice_settle(struct remote *remote, struct service_info *info, bool sent);
+
+/**
+ * nameservice_receive() - handle a message to the name service
+ * @remote: attached remote
+ * @in: message; its verdict is set
+ */
+void nameservice_receive(struct remote *remote, struct inbound *in);
+
+/**
+ * nameservice_match() - give a new service the peer that the host announced for its name
+ * @remote: attached remote
+ * @service: service without peer
+ */
+void nameservice_match(struct remote *remote, struct service *service);
+
+/**
+ * nameservice_unmatch() - a service goes away: its announced peer may serve another
+ * @remote: remote
+ * @service: service, still bound
+ */
+void nameservice_unmatch(struct remote *remote, const struct service *service);
+
+/* ---- service.c: life of an instance ------------------------------------------------------- */
+
+/**
+ * service_create() - make an instance and bind its endpoint
+ * @remote: remote
+ * @name: valid name
+ * @kind: kind
+ * @params: or NULL
+ * @addr: address
+ * @service: set on success
+ *
+ * Return: 0, or negative errno of memory, of endpoint_bind() or of the kind.
+ */
+int service_create(struct remote *remote, const char *name, const struct service_kind *kind,
+		   const struct service_params *params, uint32_t addr, struct service **service);
+
+/**
+ * service_remove() - unbind an instance and let the host know
+ * @remote: remote
+ * @service: bound service, invalid afterwards
+ * @for_good: false when the next session is to bring it back
+ */
+void service_remove(struct remote *remote, struct service *service, bool for_good);
+
+/**
+ * service_forget() - free a service that has no endpoint, unless its DESTROY waits
+ * @remote: remote
+ * @info: service
+ */
+void service_forget(struct remote *remote, struct service_info *info);
+
+/**
+ * service_attach() - a host attached: bind again if retired, announce, tell the service
+ * @remote: attached remote
+ * @info: service
+ */
+void service_attach(struct remote *remote, struct service_info *info);
+
+/**
+ * service_detach() - the host is gone: forget timer and peer, tell the service
+ * @remote: remote
+ * @info: service
+ */
+void service_detach(struct remote *remote, struct service_info *info);
+
+/**
+ * service_set_peer() - the service has another peer now
+ * @service: service
+ * @peer: address, or RPMSG_ADDR_ANY for none
+ */
+void service_set_peer(struct service *service, uint32_t peer);
+
+/**
+ * service_returned() - a callback of a service has returned: do what it asked for
+ * @remote: remote
+ */
+void service_returned(struct remote *remote);
+
+/**
+ * service_bucket() - list of the bound services whose names hash alike
+ * @remote: remote
+ * @name: name
+ *
+ * Return: head of a list of service_info.named.
+ */
+struct list_node *service_bucket(struct remote *remote, const char *name);
+
+#endif /* REMOTE_REMOTE_PRIV_H */
