@@ -76,9 +76,10 @@ struct backend_queue {
 	uint16_t base;
 	struct backend_event kick, call, err;
 	bool num_set, addr_set, kick_set, enabled, used_logged;
-	bool polled;	/* front-end gave no kick descriptor: it never kicks */
-	bool kick_due;	/* ops->kick follows when the message has been served */
-	uint64_t calls; /* interrupts sent */
+	bool lost_memory; /* it stopped because of that, which was reported */
+	bool polled;	  /* front-end gave no kick descriptor: it never kicks */
+	bool kick_due;	  /* ops->kick follows when the message has been served */
+	uint64_t calls;	  /* interrupts sent */
 };
 
 /* One mapping; what it serves may start at an offset inside. */

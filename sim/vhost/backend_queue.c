@@ -93,6 +93,7 @@ int backend_queue_try_start(struct backend *be, unsigned int index, bool report)
 	if (ret < 0)
 		return ret;
 	q->kick_due = true;
+	q->lost_memory = false;
 	BACKEND_OP(be, queue_started, index);
 	BACKEND_OP(be, kick_fd, index, q->kick.fd);
 	return 0;
@@ -101,7 +102,7 @@ int backend_queue_try_start(struct backend *be, unsigned int index, bool report)
 int backend_queues_try_start(struct backend *be, bool report)
 {
 	for (unsigned int i = 0; i < be->offer.num_queues; i++) {
-		int ret = backend_queue_try_start(be, i, report);
+		int ret = backend_queue_try_start(be, i, report && !be->queues[i].lost_memory);
 
 		if (ret < 0)
 			return ret;
@@ -137,6 +138,7 @@ void backend_queue_lost_memory(struct backend *be, unsigned int index)
 	backend_signal_error(be, index);
 	q->base = virtq_stop(&q->vq);
 	q->kick_due = false;
+	q->lost_memory = true;
 }
 
 void backend_queue_reset(struct backend *be, unsigned int index)
@@ -156,6 +158,7 @@ void backend_queue_reset(struct backend *be, unsigned int index)
 	q->kick_set = false;
 	q->enabled = false;
 	q->used_logged = false;
+	q->lost_memory = false;
 	q->polled = false;
 }
 
