@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control socket: JSON-RPC 2.0, one object a line, any number of clients up to a limit.
+ *
+ * No client can hold anything up: each gets a few lines served in a turn of the loop, and one
+ * whose unread output grows too long is disconnected.
+ */
+#ifndef DAEMON_CONTROL_H
+#define DAEMON_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/events.h"
+#include "daemon/listener.h"
+
+#define CONTROL_MAX_LINE 65536	       /* bytes of a request, newline not counted */
+#define CONTROL_MAX_DATA 32000	       /* bytes of a hexadecimal parameter: fits a line */
+#define CONTROL_MAX_OUTPUT (16U << 20) /* bytes that a client may leave unread */
+#define CONTROL_MAX_CLIENTS 64	       /* further ones wait in the backlog */
+#define CONTROL_LINE_BUDGET 16	       /* requests of one client in one turn of the loop */
+
+struct rpc;
+struct control_client;
+
+struct control {
+	uv_loop_t *loop;
+	struct events *events;
+	struct rpc *rpc;
+	struct listener listener;
+	struct control_client *clients; /* list */
+	unsigned int client_count;
+	uint64_t clients_ever; /* numbers them, for log lines */
+	uv_idle_t turn;	       /* active while a client has lines left to serve */
+	bool handles_open;
+};
+
+/**
+ * control_init() - a control socket that does not listen yet
+ * @control: control
+ * @events: delivered to subscribers; its deliver callback is taken
+ * @rpc: serves requests; its subscribe callback is taken
+ */
+void control_init(struct control *control, struct events *events, struct rpc *rpc);
+
+/**
+ * control_start() - begin to serve
+ * @control: control whose listener has a socket
+ * @loop: event loop
+ *
+ * Return: 0 or negative errno.
+ */
+int control_start(struct control *control, uv_loop_t *loop);
+
+/**
+ * control_stop() - disconnect all clients, stop listening, remove the socket file
+ * @control: control; its memory has to stay until the loop has closed all handles
+ */
+void control_stop(struct control *control);
+
+#endif /* DAEMON_CONTROL_H */

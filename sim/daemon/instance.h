@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One simulated remote with its vhost-user back-end and its socket, on the event loop.
+ *
+ * One front-end is served at a time; others wait in the backlog of the socket. The remote
+ * runs in turns of bounded length on an idle handle, so that other instances and the control
+ * socket are served in between however busy a host is.
+ */
+#ifndef DAEMON_INSTANCE_H
+#define DAEMON_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/events.h"
+#include "daemon/listener.h"
+#include "daemon/log.h"
+#include "remote/remote.h"
+#include "remote/service.h"
+#include "vhost/backend.h"
+#include "vhost/socket.h"
+
+/* Messages of the remote in one turn of the loop; vhost-user messages in one turn. */
+#define INSTANCE_RUN_BUDGET 256
+#define INSTANCE_REQUEST_BUDGET 32
+
+struct instance_kick {
+	struct instance *instance;
+	unsigned int queue;
+	int fd; /* our own duplicate: the back-end closes its one when it likes; -1: none */
+	struct watch *watch;
+};
+
+struct instance_ops {
+	/* A front-end left and no other will come: --once, or a connected --fd. */
+	void (*finished)(void *ctx, struct instance *instance);
+};
+
+struct instance {
+	const char *name;
+	uv_loop_t *loop;
+	struct events *events;
+	const struct instance_ops *ops;
+	void *ops_ctx;
+
+	struct remote *remote;
+	struct backend backend;
+	struct backend_offer offer;
+	struct violation_sink sink;
+
+	struct listener listener;
+	int fd; /* connection to the front-end; -1: none */
+	struct watch *watch;
+	struct vhost_reader reader;
+	struct instance_kick kicks[RPMSG_NUM_QUEUES];
+	uint16_t avail_at_start[RPMSG_NUM_QUEUES]; /* avail.idx when the queue was started */
+
+	uv_idle_t run;	   /* active while the remote has work */
+	uv_timer_t wakeup; /* for remote_deadline() */
+	uint64_t wakeup_at;
+	bool once, handles_open;
+
+	uint64_t violations[VIOLATION_COUNT];
+	struct log_limit violation_limits[VIOLATION_COUNT];
+};
+
+/**
+ * instance_init() - make a remote that nobody can reach yet
+ * @instance: instance; to be given to instance_free() when the return value is 0
+ * @name: for log lines; kept by reference
+ * @events: where events go; kept by reference
+ *
+ * Return: 0 or negative errno.
+ */
+int instance_init(struct instance *instance, const char *name, struct events *events);
+
+/**
+ * instance_start() - begin to serve
+ * @instance: instance whose listener has a socket, or that is to be given a connection
+ * @loop: event loop
+ * @connected_fd: connected socket to serve instead of the listener's, or -1
+ * @once: serve one front-end
+ * @ops: callbacks, kept by reference
+ * @ops_ctx: passed to each
+ *
+ * Return: 0 or negative errno.
+ */
+int instance_start(struct instance *instance, uv_loop_t *loop, int connected_fd, bool once,
+		   const struct instance_ops *ops, void *ops_ctx);
+
+/**
+ * instance_schedule() - the remote may have work: run it in this turn of the loop
+ * @instance: started instance
+ *
+ * To be called after every call of the remote's interface that makes it do something.
+ */
+void instance_schedule(struct instance *instance);
+
+/**
+ * instance_stop() - end the session, stop listening, remove the socket file
+ * @instance: instance; its memory has to stay until the loop has closed all handles
+ */
+void instance_stop(struct instance *instance);
+
+/**
+ * instance_free() - release what instance_init() made
+ * @instance: stopped instance, its handles closed
+ */
+void instance_free(struct instance *instance);
+
+/**
+ * instance_connected() - is there a front-end?
+ * @instance: instance
+ *
+ * Return: true while a connection is served.
+ */
+static inline bool instance_connected(const struct instance *instance)
+{
+	return instance->fd >= 0;
+}
+
+#endif /* DAEMON_INSTANCE_H */

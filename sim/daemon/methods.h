@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the control socket can do: one table of methods with their parameters, ranges and
+ * texts. rpc.c checks requests against it, "help" prints it, and so will the manual page.
+ */
+#ifndef DAEMON_METHODS_H
+#define DAEMON_METHODS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/instance.h"
+
+#define METHOD_MAX_PARAMS 8
+
+/* JSON-RPC 2.0 error codes; the last is ours, with the errno name in error.data.errno. */
+#define RPC_PARSE_ERROR (-32700)
+#define RPC_INVALID_REQUEST (-32600)
+#define RPC_METHOD_NOT_FOUND (-32601)
+#define RPC_INVALID_PARAMS (-32602)
+#define RPC_INTERNAL_ERROR (-32603)
+#define RPC_REFUSED (-32000)
+
+enum param_type {
+	PARAM_NUMBER,  /* integer from min to max */
+	PARAM_STRING,  /* min to max bytes */
+	PARAM_BYTES,   /* hexadecimal, min to max bytes */
+	PARAM_STRINGS, /* array of strings, min to max of them */
+};
+
+struct method_param {
+	const char *name; /* NULL ends the list */
+	enum param_type type;
+	uint64_t min, max;
+	bool required;
+	const char *help;
+};
+
+/* A checked parameter. */
+struct method_arg {
+	bool given;
+	uint64_t number;
+	const char *string;
+	const uint8_t *bytes;
+	size_t size; /* of bytes */
+	json_t *strings;
+};
+
+struct method_call {
+	struct instance *instance;
+	struct method_arg args[METHOD_MAX_PARAMS]; /* in the order of the method's params */
+	/* Subscribe the caller to these types of event, and to no others. */
+	void (*subscribe)(void *ctx, uint32_t types);
+	void *subscribe_ctx;
+
+	json_t *result; /* set by a handler that returns 0 */
+	int code;	/* set with text by one that does not */
+	const char *errno_name;
+	char text[512];
+};
+
+struct method {
+	const char *name;
+	const char *help;
+	/* Return 0 with call->result set, or what method_fail() and method_refuse() return. */
+	int (*handle)(struct method_call *call);
+	struct method_param params[METHOD_MAX_PARAMS + 1];
+};
+
+/**
+ * method_find() - look a method up
+ * @name: name
+ *
+ * Return: method, or NULL.
+ */
+const struct method *method_find(const char *name);
+
+/**
+ * method_at() - the methods one after the other
+ * @index: from 0
+ *
+ * Return: method, or NULL past the last.
+ */
+const struct method *method_at(unsigned int index);
+
+/**
+ * method_fail() - answer with a JSON-RPC error
+ * @call: call
+ * @code: error code
+ * @format: printf format of the message
+ *
+ * Return: -1.
+ */
+int method_fail(struct method_call *call, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/**
+ * method_refuse() - answer that the remote would not do it
+ * @call: call
+ * @error: negative errno; its name becomes error.data.errno
+ * @format: printf format of the message
+ *
+ * Return: -1.
+ */
+int method_refuse(struct method_call *call, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* DAEMON_METHODS_H */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Command line of rpmsg-sim: one table says what each option is called, what it takes and
+ * what it is for; the parser and --help both read that table.
+ */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "daemon/log.h"
+#include "remote/service.h"
+
+#define OPTIONS_SERVICE_COUNT_MAX 65536U /* instances of one --service */
+
+enum options_action {
+	OPTIONS_SERVE,
+	OPTIONS_PRINT_CAPABILITIES,
+	OPTIONS_PRINT_QEMU_ARGS,
+	OPTIONS_PRINT_HELP,
+	OPTIONS_PRINT_VERSION,
+};
+
+/* One --service. */
+struct options_service {
+	char *text; /* as given, for messages */
+	char name[RPMSG_NAME_SIZE];
+	const struct service_kind *kind;
+	uint32_t addr; /* RPMSG_ADDR_ANY: dynamic */
+	uint32_t count;
+};
+
+struct options {
+	enum options_action action;
+	const char *socket_path; /* or NULL */
+	const char *control_path;
+	int fd; /* or -1 */
+	int ready_fd;
+	enum log_level log_level;
+	bool once;
+	struct options_service *services;
+	size_t service_count;
+	uint64_t given; /* one bit a table entry */
+};
+
+/**
+ * options_parse() - read the command line
+ * @options: result, to be given to options_free() in every case
+ * @argc: as main() got it
+ * @argv: as main() got it; strings are used in place and have to stay
+ * @error: receives one line that says what is wrong and what would be right
+ * @size: bytes at @error
+ *
+ * --print-capabilities wins over everything else, also over mistakes: QEMU's conventions for
+ * back-end programs (docs/interop/vhost-user.rst) ask for that.
+ *
+ * Return: 0; -EINVAL with @error set; -ENOMEM with @error set.
+ */
+int options_parse(struct options *options, int argc, char **argv, char *error, size_t size);
+
+/**
+ * options_free() - release what options_parse() allocated
+ * @options: options
+ */
+void options_free(struct options *options);
+
+/**
+ * options_print_help() - usage, every option with its text, every kind of service
+ * @out: stream
+ */
+void options_print_help(FILE *out);
+
+/**
+ * options_feature() - names of options that --print-capabilities lists as features
+ * @index: from 0
+ *
+ * Return: name without dashes, or NULL past the last.
+ */
+const char *options_feature(unsigned int index);
+
+#endif /* DAEMON_OPTIONS_H */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What rpmsg-sim tells about itself to programs: capabilities and QEMU's options. */
+#ifndef DAEMON_PRINT_H
+#define DAEMON_PRINT_H
+
+#include <stdio.h>
+
+/**
+ * print_capabilities() - JSON by QEMU's conventions for back-end programs
+ * @out: stream
+ *
+ * Source: QEMU docs/interop/vhost-user.json, VHostUserBackendCapabilities: type "rpmsg" is
+ * one of its types; a feature is, as for the types that have some, the name of an option.
+ *
+ * Return: 0, or -ENOMEM or -EIO.
+ */
+int print_capabilities(FILE *out);
+
+/**
+ * print_qemu_args() - options of QEMU that attach a guest to a socket, on one line
+ * @out: stream for the options
+ * @notes: stream for remarks, each line starting with #
+ * @socket_path: socket of the back-end
+ *
+ * Return: 0, or -EINVAL for a path that cannot stand in an option of QEMU.
+ */
+int print_qemu_args(FILE *out, FILE *notes, const char *socket_path);
+
+#endif /* DAEMON_PRINT_H */

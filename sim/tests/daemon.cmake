@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# rpmsg-sim as a program: each test_daemon_AREA.py drives the built binary.
+foreach(area options sockets control session)
+	add_test(NAME daemon_${area}
+		COMMAND /usr/bin/python3 -m pytest -q -p no:cacheprovider
+			${CMAKE_CURRENT_SOURCE_DIR}/test_daemon_${area}.py)
+	set_tests_properties(daemon_${area} PROPERTIES LABELS daemon TIMEOUT 300
+		ENVIRONMENT "RPMSG_SIM=$<TARGET_FILE:rpmsg-sim>;PYTHONDONTWRITEBYTECODE=1")
+endforeach()
