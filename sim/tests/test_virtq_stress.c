@@ -29,7 +29,7 @@
 #endif
 #endif
 #ifndef MESSAGES
-#define MESSAGES 200000U /* three turns of the indices */
+#define MESSAGES 100000U /* the indices wrap once */
 #endif
 
 #define MAX_INFLIGHT 64U

@@ -49,7 +49,6 @@ int gmem_add(struct gmem *mem, const struct gmem_region *region)
 		(mem->count - at) * sizeof(mem->regions[0]));
 	mem->regions[at] = *region;
 	mem->count++;
-	mem->last = at;
 	return 0;
 }
 
@@ -65,7 +64,7 @@ int gmem_remove(struct gmem *mem, uint64_t guest_addr, uint64_t user_addr, uint6
 		mem->count--;
 		memmove(&mem->regions[i], &mem->regions[i + 1],
 			(mem->count - i) * sizeof(mem->regions[0]));
-		mem->last = 0;
+		memset(&mem->last, 0, sizeof(mem->last));
 		return 0;
 	}
 	return -ENOENT;
@@ -81,8 +80,8 @@ static const struct gmem_region *gmem_find(struct gmem *mem, uint64_t guest_addr
 {
 	unsigned int low = 0, high = mem->count;
 
-	if (mem->last < mem->count && region_has(&mem->regions[mem->last], guest_addr))
-		return &mem->regions[mem->last];
+	if (region_has(&mem->last, guest_addr))
+		return &mem->last;
 
 	while (low < high) {
 		unsigned int middle = low + (high - low) / 2;
@@ -91,7 +90,7 @@ static const struct gmem_region *gmem_find(struct gmem *mem, uint64_t guest_addr
 		if (guest_addr < r->guest_addr) {
 			high = middle;
 		} else if (region_has(r, guest_addr)) {
-			mem->last = middle;
+			mem->last = *r;
 			return r;
 		} else {
 			low = middle + 1;
@@ -151,6 +150,8 @@ bool gmem_contains(struct gmem *mem, uint64_t guest_addr, uint64_t size)
 	struct gmem_piece piece;
 	uint64_t end;
 
+	if (gmem_hit(mem, guest_addr, size))
+		return true;
 	if (!checked_add64(guest_addr, size, &end))
 		return false;
 	while (size != 0) {
@@ -162,10 +163,10 @@ bool gmem_contains(struct gmem *mem, uint64_t guest_addr, uint64_t size)
 	return true;
 }
 
-int gmem_read(struct gmem *mem, uint64_t guest_addr, void *to, size_t size)
+/* gmem_read() over several regions, or over one that was not the last hit. */
+static int read_pieces(struct gmem *mem, uint64_t guest_addr, uint8_t *out, size_t size)
 {
 	struct gmem_piece piece;
-	uint8_t *out = to;
 	uint64_t end;
 
 	if (!checked_add64(guest_addr, size, &end))
@@ -178,14 +179,25 @@ int gmem_read(struct gmem *mem, uint64_t guest_addr, void *to, size_t size)
 		guest_addr += piece.size;
 		size -= piece.size;
 	}
-	/* The copy is what gets checked: forbid the compiler to go back to its source. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return 0;
 }
 
-int gmem_write(struct gmem *mem, uint64_t guest_addr, const void *from, size_t size)
+int gmem_read(struct gmem *mem, uint64_t guest_addr, void *to, size_t size)
 {
-	const uint8_t *in = from;
+	int err = 0;
+
+	if (gmem_hit(mem, guest_addr, size))
+		memcpy(to, gmem_hit_at(mem, guest_addr), size);
+	else
+		err = read_pieces(mem, guest_addr, to, size);
+	/* The copy is what gets checked: forbid the compiler to go back to its source. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return err;
+}
+
+/* gmem_write() over several regions, or over one that was not the last hit. */
+static int write_pieces(struct gmem *mem, uint64_t guest_addr, const uint8_t *in, size_t size)
+{
 	struct gmem_piece piece;
 
 	if (!gmem_contains(mem, guest_addr, size))
@@ -194,12 +206,24 @@ int gmem_write(struct gmem *mem, uint64_t guest_addr, const void *from, size_t s
 		if (!gmem_piece(mem, guest_addr, size, &piece))
 			return -EFAULT;
 		memcpy(piece.host, in, piece.size);
-		gmem_mark_dirty(mem, guest_addr, piece.size);
 		in += piece.size;
 		guest_addr += piece.size;
 		size -= piece.size;
 	}
 	return 0;
+}
+
+int gmem_write(struct gmem *mem, uint64_t guest_addr, const void *from, size_t size)
+{
+	int err = 0;
+
+	if (gmem_hit(mem, guest_addr, size))
+		memcpy(gmem_hit_at(mem, guest_addr), from, size);
+	else
+		err = write_pieces(mem, guest_addr, from, size);
+	if (err == 0 && mem->log != NULL)
+		gmem_mark_dirty(mem, guest_addr, size);
+	return err;
 }
 
 void gmem_set_log(struct gmem *mem, void *log, uint64_t size)

@@ -24,11 +24,11 @@ struct gmem_region {
 };
 
 struct gmem {
-	struct gmem_region regions[GMEM_MAX_REGIONS]; /* sorted by guest_addr */
+	struct gmem_region last; /* copy of the region hit last; size 0 when there is none */
+	uint8_t *log;		 /* one bit a page, or NULL while nothing is logged */
+	uint64_t log_size;	 /* bytes */
 	unsigned int count;
-	unsigned int last; /* index of the last hit */
-	uint8_t *log;	   /* one bit a page, or NULL while nothing is logged */
-	uint64_t log_size; /* bytes */
+	struct gmem_region regions[GMEM_MAX_REGIONS]; /* sorted by guest_addr */
 };
 
 /**
@@ -62,6 +62,29 @@ int gmem_add(struct gmem *mem, const struct gmem_region *region);
  */
 int gmem_remove(struct gmem *mem, uint64_t guest_addr, uint64_t user_addr, uint64_t size,
 		struct gmem_region *removed);
+
+/**
+ * gmem_hit() - does a guest-physical range lie in the region that was hit last?
+ * @mem: map
+ * @guest_addr: guest-physical start
+ * @size: bytes
+ *
+ * In line, because nearly all accesses are served by it: a driver's buffers lie together.
+ *
+ * Return: true when it does, and then gmem_hit_at() has its address; false says nothing.
+ */
+static inline bool gmem_hit(const struct gmem *mem, uint64_t guest_addr, uint64_t size)
+{
+	uint64_t offset = guest_addr - mem->last.guest_addr;
+
+	return offset < mem->last.size && size <= mem->last.size - offset;
+}
+
+/* Address in this process of what gmem_hit() said yes to. */
+static inline uint8_t *gmem_hit_at(const struct gmem *mem, uint64_t guest_addr)
+{
+	return mem->last.host + (guest_addr - mem->last.guest_addr);
+}
 
 /**
  * gmem_at() - address in this process of a guest-physical range within one region

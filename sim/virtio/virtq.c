@@ -15,28 +15,6 @@ static bool has_feature(const struct virtq *vq, unsigned int bit)
 	return (vq->features & VIRTIO_BIT(bit)) != 0;
 }
 
-static uint32_t ring_slot(const struct virtq *vq, uint16_t idx)
-{
-	return idx & (vq->num - 1);
-}
-
-static bool is_inflight(const struct virtq *vq, uint16_t head)
-{
-	return (vq->inflight[head / 64] >> head % 64 & 1) != 0;
-}
-
-static void set_inflight(struct virtq *vq, uint16_t head)
-{
-	vq->inflight[head / 64] |= UINT64_C(1) << head % 64;
-	vq->inflight_count++;
-}
-
-static void clear_inflight(struct virtq *vq, uint16_t head)
-{
-	vq->inflight[head / 64] &= ~(UINT64_C(1) << head % 64);
-	vq->inflight_count--;
-}
-
 static void log_used(struct virtq *vq, uint64_t offset, uint64_t size)
 {
 	if (vq->rings.used_logged)
@@ -74,7 +52,7 @@ int virtq_start(struct virtq *vq, struct gmem *mem, uint32_t num, const struct v
 		return -EBUSY;
 
 	vq->chain = calloc(num, sizeof(*vq->chain));
-	vq->inflight = calloc((num + 63) / 64, sizeof(*vq->inflight));
+	vq->inflight = calloc(num, sizeof(*vq->inflight));
 	if (vq->chain == NULL || vq->inflight == NULL) {
 		free(vq->chain);
 		free(vq->inflight);
@@ -96,6 +74,7 @@ int virtq_start(struct virtq *vq, struct gmem *mem, uint32_t num, const struct v
 	vq->signalled_valid = false;
 	vq->broken = false;
 	vq->started = true;
+	vq->serving = num;
 	/* An earlier session may have left the driver asked for silence. */
 	virtq_set_notify(vq, true);
 	return 0;
@@ -109,6 +88,7 @@ uint16_t virtq_stop(struct virtq *vq)
 		vq->chain = NULL;
 		vq->inflight = NULL;
 		vq->inflight_count = 0;
+		vq->serving = 0;
 		vq->started = false;
 	}
 	return vq->last_avail;
@@ -119,11 +99,12 @@ void virtq_move(struct virtq *vq, const struct virtq_rings *rings)
 	vq->rings = *rings;
 }
 
-int virtq_break(struct virtq *vq, enum violation what, int32_t desc_id, uint64_t expected,
-		uint64_t seen)
+__attribute__((cold)) int virtq_break(struct virtq *vq, enum violation what, int32_t desc_id,
+				      uint64_t expected, uint64_t seen)
 {
 	if (!vq->broken) {
 		vq->broken = true;
+		vq->serving = 0;
 		violation_report(vq->sink, what, vq->index, desc_id, expected, seen);
 	}
 	return -EPROTO;
@@ -151,10 +132,8 @@ int virtq_avail_count(struct virtq *vq)
 {
 	int count;
 
-	if (vq->broken)
-		return -EPROTO;
-	if (!vq->started)
-		return 0;
+	if (vq->serving == 0)
+		return vq->broken ? -EPROTO : 0;
 
 	count = read_avail_idx(vq);
 	if (count != 0 || !vq->notify_on || !has_feature(vq, VIRTIO_F_RING_EVENT_IDX) ||
@@ -291,114 +270,156 @@ static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
 	return 0;
 }
 
-int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
+static int take(struct virtq *vq, uint16_t head)
 {
-	struct virtq_desc *desc;
-	uint16_t head;
-	int err;
+	vq->inflight[head] = 1;
+	vq->inflight_count++;
+	vq->last_avail++;
+	return 1;
+}
 
-	if (vq->broken)
-		return -EPROTO;
-	if (!vq->started)
-		return 0;
-	if (vq->last_avail == vq->shadow_avail) {
-		int count = virtq_avail_count(vq);
+/*
+ * virtq_pop() comes in three parts. What nearly every chain needs is in the function itself,
+ * which saves no register because it calls nothing but these, at its end.
+ */
+static __attribute__((noinline)) int pop_chain(struct virtq *vq, struct virtq_chain *chain)
+{
+	int err = walk_chain(vq, chain);
 
-		if (count <= 0)
-			return count;
-	}
+	return err == 0 ? take(vq, chain->head) : err;
+}
 
-	head = vring_load16(vq->rings.avail, vring_avail_entry(ring_slot(vq, vq->last_avail)));
+static __attribute__((noinline)) int pop_after_looking(struct virtq *vq, struct virtq_chain *chain)
+{
+	int count = virtq_avail_count(vq);
+
+	return count > 0 ? virtq_pop(vq, chain) : count;
+}
+
+static __attribute__((cold)) int refuse_head(struct virtq *vq, uint16_t head)
+{
 	if (head >= vq->num)
 		return virtq_break(vq, VIOLATION_VQ_HEAD_RANGE, head, vq->num, head);
-	if (is_inflight(vq, head))
-		return virtq_break(vq, VIOLATION_VQ_INFLIGHT, head, 0, head);
+	return virtq_break(vq, VIOLATION_VQ_INFLIGHT, head, 0, head);
+}
+
+int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
+{
+	uint32_t serving = vq->serving;
+	struct virtq_desc *desc;
+	uint16_t idx = vq->last_avail;
+	uint16_t head;
+
+	if (serving == 0 || idx == vq->shadow_avail)
+		return pop_after_looking(vq, chain);
+
+	head = vring_load16(vq->rings.avail, vring_avail_entry(idx & (serving - 1)));
+	if (head >= serving || vq->inflight[head] != 0)
+		return refuse_head(vq, head);
 
 	desc = vq->chain;
 	load_desc(vq, head, desc);
 	chain->descs = desc;
 	chain->head = head;
 	chain->indirect = false;
-	if ((desc->flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) == 0) {
-		/* The one shape that rpmsg drivers use. */
-		bool write = (desc->flags & VRING_DESC_F_WRITE) != 0;
+	if ((desc->flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) != 0 ||
+	    !gmem_hit(vq->mem, desc->addr, desc->len))
+		return pop_chain(vq, chain);
 
-		if (!gmem_contains(vq->mem, desc->addr, desc->len))
-			return virtq_break(vq, VIOLATION_VQ_ADDRESS, head, desc->len, desc->addr);
-		chain->desc_count = 1;
-		chain->readable_count = write ? 0 : 1;
-		chain->readable = write ? 0 : desc->len;
-		chain->writable = write ? desc->len : 0;
+	/* One descriptor: the shape that rpmsg drivers use. */
+	chain->desc_count = 1;
+	if ((desc->flags & VRING_DESC_F_WRITE) == 0) {
+		chain->readable_count = 1;
+		chain->readable = desc->len;
+		chain->writable = 0;
 	} else {
-		err = walk_chain(vq, chain);
-		if (err != 0)
-			return err;
+		chain->readable_count = 0;
+		chain->readable = 0;
+		chain->writable = desc->len;
 	}
-
-	set_inflight(vq, head);
-	vq->last_avail++;
-	return 1;
+	return take(vq, head);
 }
 
 /*
- * The part of one descriptor that [*offset, ...) and size select: false when the offset lies
- * behind it, and then it is counted from the next descriptor's start.
+ * Copying a range of bytes that is counted over several descriptors. Descriptors before the
+ * range are stepped over; what is left of the offset then applies to the first one only.
  */
-static bool select_part(const struct virtq_desc *desc, uint64_t *offset, size_t size,
-			uint64_t *addr, size_t *part)
+static __attribute__((noinline)) int64_t copy_out(struct gmem *mem, const struct virtq_desc *desc,
+						  const struct virtq_desc *end, uint64_t offset,
+						  uint8_t *to, size_t size)
 {
-	uint64_t room;
+	size_t done = 0;
 
-	if (*offset >= desc->len) {
-		*offset -= desc->len;
-		return false;
+	for (; desc < end && offset >= desc->len; desc++)
+		offset -= desc->len;
+	for (; desc < end && done < size; desc++) {
+		size_t room = desc->len - (size_t)offset;
+		size_t part = size - done < room ? size - done : room;
+
+		if (gmem_read(mem, desc->addr + offset, to + done, part) != 0)
+			return -EFAULT;
+		done += part;
+		offset = 0;
 	}
-	room = desc->len - *offset;
-	*addr = desc->addr + *offset;
-	*part = size < room ? size : (size_t)room;
-	*offset = 0;
-	return true;
+	return (int64_t)done;
+}
+
+static __attribute__((noinline)) int64_t copy_in(struct gmem *mem, const struct virtq_desc *desc,
+						 const struct virtq_desc *end, uint64_t offset,
+						 const uint8_t *from, size_t size)
+{
+	size_t done = 0;
+
+	for (; desc < end && offset >= desc->len; desc++)
+		offset -= desc->len;
+	for (; desc < end && done < size; desc++) {
+		size_t room = desc->len - (size_t)offset;
+		size_t part = size - done < room ? size - done : room;
+
+		if (gmem_write(mem, desc->addr + offset, from + done, part) != 0)
+			return -EFAULT;
+		done += part;
+		offset = 0;
+	}
+	return (int64_t)done;
+}
+
+/* Does a range lie inside one descriptor, and that part in the region hit last? */
+static bool is_plain(const struct virtq *vq, const struct virtq_desc *desc, uint64_t offset,
+		     size_t size)
+{
+	return offset <= desc->len && size <= desc->len - offset &&
+	       gmem_hit(vq->mem, desc->addr + offset, size);
 }
 
 int64_t virtq_read(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset, void *to,
 		   size_t size)
 {
-	uint8_t *out = to;
-	uint64_t addr;
-	size_t part;
+	const struct virtq_desc *first = chain->descs;
 
-	for (uint32_t i = 0; i < chain->readable_count && size != 0; i++) {
-		if (!select_part(&chain->descs[i], &offset, size, &addr, &part))
-			continue;
-		if (gmem_read(vq->mem, addr, out, part) != 0)
-			return -EFAULT;
-		out += part;
-		size -= part;
-	}
-	return out - (uint8_t *)to;
+	if (chain->readable_count == 0 || !is_plain(vq, first, offset, size))
+		return copy_out(vq->mem, first, first + chain->readable_count, offset, to, size);
+	memcpy(to, gmem_hit_at(vq->mem, first->addr + offset), size);
+	/* The copy is what gets checked: forbid the compiler to go back to its source. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return (int64_t)size;
 }
 
 int64_t virtq_write(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset,
 		    const void *from, size_t size)
 {
-	const uint8_t *in = from;
-	uint64_t addr;
-	size_t part;
+	const struct virtq_desc *first = chain->descs + chain->readable_count;
+	const struct virtq_desc *end = chain->descs + chain->desc_count;
 
-	for (uint32_t i = chain->readable_count; i < chain->desc_count && size != 0; i++) {
-		if (!select_part(&chain->descs[i], &offset, size, &addr, &part))
-			continue;
-		if (gmem_write(vq->mem, addr, in, part) != 0)
-			return -EFAULT;
-		in += part;
-		size -= part;
-	}
-	return in - (const uint8_t *)from;
+	if (first == end || vq->mem->log != NULL || !is_plain(vq, first, offset, size))
+		return copy_in(vq->mem, first, end, offset, from, size);
+	memcpy(gmem_hit_at(vq->mem, first->addr + offset), from, size);
+	return (int64_t)size;
 }
 
-static void put_used(struct virtq *vq, uint32_t id, uint32_t used_len)
+static inline void put_used(struct virtq *vq, uint32_t id, uint32_t used_len)
 {
-	uint64_t offset = vring_used_entry(ring_slot(vq, vq->used_idx));
+	uint64_t offset = vring_used_entry(vq->used_idx & (vq->serving - 1));
 
 	vring_store32(vq->rings.used, offset, id);
 	vring_store32(vq->rings.used, offset + 4, used_len);
@@ -408,22 +429,19 @@ static void put_used(struct virtq *vq, uint32_t id, uint32_t used_len)
 
 int virtq_push(struct virtq *vq, uint16_t head, uint32_t used_len)
 {
-	if (vq->broken)
-		return -EPROTO;
-	if (!vq->started || head >= vq->num || !is_inflight(vq, head))
-		return -EINVAL;
+	if (head >= vq->serving || vq->inflight[head] == 0)
+		return vq->broken ? -EPROTO : -EINVAL;
 
-	clear_inflight(vq, head);
+	vq->inflight[head] = 0;
+	vq->inflight_count--;
 	put_used(vq, head, used_len);
 	return 0;
 }
 
 int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len)
 {
-	if (vq->broken)
-		return -EPROTO;
-	if (!vq->started)
-		return -EINVAL;
+	if (vq->serving == 0)
+		return vq->broken ? -EPROTO : -EINVAL;
 
 	put_used(vq, id, used_len);
 	return 0;
@@ -431,10 +449,11 @@ int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len)
 
 void virtq_unpop(struct virtq *vq, const struct virtq_chain *chain)
 {
-	if (!vq->started || chain->head >= vq->num || !is_inflight(vq, chain->head))
+	if (!vq->started || chain->head >= vq->num || vq->inflight[chain->head] == 0)
 		return;
 
-	clear_inflight(vq, chain->head);
+	vq->inflight[chain->head] = 0;
+	vq->inflight_count--;
 	vq->last_avail--;
 }
 
@@ -443,7 +462,7 @@ bool virtq_flush(struct virtq *vq)
 	uint16_t signalled;
 	bool valid;
 
-	if (!vq->started || vq->broken || vq->published == vq->used_idx)
+	if (vq->serving == 0 || vq->published == vq->used_idx)
 		return false;
 
 	/* Release: the entries and the buffers they name are visible before the index is. */
@@ -470,7 +489,7 @@ bool virtq_flush(struct virtq *vq)
 void virtq_set_notify(struct virtq *vq, bool on)
 {
 	vq->notify_on = on;
-	if (!vq->started || vq->broken)
+	if (vq->serving == 0)
 		return;
 
 	if (!has_feature(vq, VIRTIO_F_RING_EVENT_IDX))

@@ -73,9 +73,10 @@ struct virtq {
 	struct gmem *mem;
 	const struct violation_sink *sink;
 	struct virtq_desc *chain; /* private copies of the chain popped last, num entries */
-	uint64_t *inflight;	  /* one bit a head: popped and not given back */
+	uint8_t *inflight;	  /* for each head: popped and not given back */
 	uint64_t features;
 	uint32_t num;
+	uint32_t serving; /* num while started and not broken, else 0: one test for all */
 	uint32_t inflight_count;
 	int index; /* virtqueue number, for reports */
 	uint16_t last_avail;
