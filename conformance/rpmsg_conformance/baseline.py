@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Baselines: what a target is known not to meet, each deviation with its reason.
+
+A baseline explains failures, it does not switch cases off: an entry whose requirement no longer
+fails as described is stale, and a stale entry fails the run.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rpmsg_conformance.catalogue import Catalogue, Level
+from rpmsg_conformance.verdicts import Verdict, is_judged
+
+_HEADER = re.compile(r"\s*\[\[\s*deviation\s*\]\]")
+_REQUIRED = ("requirement", "seen", "reason")
+_OPTIONAL = ("case", "function", "link", "expires")
+_EXPLAINABLE = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.TIMEOUT})
+
+
+class BaselineError(Exception):
+    """The baseline cannot be used; the message names the file, the entry and the mistake."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One known deviation of a target."""
+
+    requirement: str
+    seen: str
+    """Text that has to appear in what the failing case observed."""
+    reason: str
+    line: int
+    case: str | None = None
+    function: str | None = None
+    link: str | None = None
+    expires: datetime.date | None = None
+
+    def covers(self, requirement: str, case: str) -> bool:
+        """Whether this entry speaks of the case ``case`` of ``requirement``."""
+        return self.requirement == requirement and self.case in (None, case)
+
+
+@dataclass
+class Applied:
+    """What became of one case's verdict."""
+
+    verdict: Verdict
+    deviation: Deviation | None = None
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A baseline entry that has to go, and why."""
+
+    deviation: Deviation
+    why: str
+
+
+@dataclass
+class Baseline:
+    """The deviations of one target, and which of them a run has met."""
+
+    path: Path | None = None
+    deviations: list[Deviation] = field(default_factory=list)
+
+    def apply(self, requirement: str, case: str, verdict: Verdict, observed: str) -> Applied:
+        """Verdict of a case in the light of the baseline.
+
+        A failure that an entry describes becomes XFAIL. A pass of a case that an entry names
+        becomes XPASS. Everything else stays what it was, in particular a failure that looks
+        different from the one described.
+        """
+        for deviation in self.deviations:
+            if not deviation.covers(requirement, case):
+                continue
+            if verdict in _EXPLAINABLE and deviation.seen in observed:
+                return Applied(Verdict.XFAIL, deviation)
+            if verdict is Verdict.PASS and deviation.case is not None:
+                return Applied(Verdict.XPASS, deviation)
+        return Applied(verdict)
+
+    def stale(
+        self,
+        results: Iterable[tuple[str, str, Verdict, Deviation | None]],
+        today: datetime.date,
+    ) -> list[Stale]:
+        """Entries that no longer hold, given (requirement, case, verdict, deviation) of all cases.
+
+        An entry whose cases were not run, or brought no evidence, is left alone.
+        """
+        seen = list(results)
+        stale: list[Stale] = []
+        for deviation in self.deviations:
+            if deviation.expires is not None and deviation.expires < today:
+                stale.append(Stale(deviation, f"expired on {deviation.expires.isoformat()}"))
+                continue
+            covered = [
+                (verdict, used)
+                for requirement, case, verdict, used in seen
+                if deviation.covers(requirement, case) and is_judged(verdict)
+            ]
+            if not covered or any(used is deviation for _, used in covered):
+                continue
+            if all(verdict in (Verdict.PASS, Verdict.XPASS) for verdict, _ in covered):
+                stale.append(Stale(deviation, "the requirement is met now"))
+            else:
+                stale.append(Stale(deviation, f"nothing failed with '{deviation.seen}'"))
+        return stale
+
+    def describe(self, stale: Stale) -> str:
+        """One line that says which entry of the file has to be deleted, and why."""
+        return (
+            f"{self.path}:{stale.deviation.line}: delete the [[deviation]] for "
+            f"{stale.deviation.requirement}: {stale.why}"
+        )
+
+
+def load(path: Path, catalogue: Catalogue, cases: Mapping[str, Iterable[str]]) -> Baseline:
+    """Read the baseline at ``path``.
+
+    ``cases`` maps each requirement that has cases to their names, so that an entry for a case that
+    does not exist is found at once. Raises BaselineError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise BaselineError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BaselineError(f"{path}: not valid TOML: {error}") from error
+
+    unknown = sorted(set(document) - {"deviation"})
+    if unknown:
+        raise BaselineError(f"{path}: unknown key '{unknown[0]}'; only [[deviation]] is known")
+    entries = document.get("deviation", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BaselineError(f"{path}: 'deviation' is not a list of tables")
+
+    lines = [n for n, line in enumerate(text.splitlines(), start=1) if _HEADER.match(line)]
+    if len(lines) != len(entries):
+        raise BaselineError(f"{path}: write every entry under its own [[deviation]] line")
+    return Baseline(
+        path=path,
+        deviations=[
+            _parse(entry, line, f"{path}:{line}", catalogue, cases)
+            for entry, line in zip(entries, lines, strict=True)
+        ],
+    )
+
+
+def _parse(
+    entry: Mapping[str, Any],
+    line: int,
+    where: str,
+    catalogue: Catalogue,
+    cases: Mapping[str, Iterable[str]],
+) -> Deviation:
+    for key in _REQUIRED:
+        if not isinstance(entry.get(key), str) or not entry[key].strip():
+            raise BaselineError(f"{where}: '{key}' is missing or is not a non-empty string")
+    for key in entry:
+        if key not in _REQUIRED and key not in _OPTIONAL:
+            known = ", ".join(_REQUIRED + _OPTIONAL)
+            raise BaselineError(f"{where}: unknown key '{key}'; known are {known}")
+    for key in ("case", "function", "link"):
+        if key in entry and not isinstance(entry[key], str):
+            raise BaselineError(f"{where}: '{key}' is not a string")
+    expires = entry.get("expires")
+    if expires is not None and (
+        not isinstance(expires, datetime.date) or isinstance(expires, datetime.datetime)
+    ):
+        raise BaselineError(f"{where}: 'expires' is not a date such as 2027-01-31")
+
+    requirement_id = entry["requirement"]
+    requirement = catalogue.get(requirement_id)
+    if requirement is None:
+        raise BaselineError(f"{where}: the catalogue has no requirement '{requirement_id}'")
+    if requirement.level not in (Level.MUST, Level.SHOULD):
+        raise BaselineError(
+            f"{where}: {requirement_id} is of level '{requirement.level}' and cannot fail"
+        )
+    case = entry.get("case")
+    if case is not None and case not in cases.get(requirement_id, ()):
+        raise BaselineError(f"{where}: {requirement_id} has no case '{case}'")
+    return Deviation(
+        requirement=requirement_id,
+        seen=entry["seen"],
+        reason=" ".join(entry["reason"].split()),
+        line=line,
+        case=case,
+        function=entry.get("function"),
+        link=entry.get("link"),
+        expires=expires,
+    )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How a case says what it expected and what it saw, and how it can end otherwise.
+
+An unmet expectation is a statement about the target. Every other exception that leaves a case is
+the suite's own fault, unless it is one of the endings named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+
+class Unmet(AssertionError):
+    """The target did not do what the requirement says."""
+
+    def __init__(self, expected: str, observed: str) -> None:
+        super().__init__(f"expected {expected}; observed {observed}")
+        self.expected = expected
+        self.observed = observed
+
+
+class GuestDied(Exception):
+    """The guest ended: its QEMU exited, or the agent's connection was closed."""
+
+
+class GuestWedged(Exception):
+    """The guest's agent, or the link that it serves, no longer answers."""
+
+
+class TargetUnreachable(Exception):
+    """The target never came up, so that nothing can be said about it."""
+
+
+class CaseTimeout(Exception):
+    """The case did not end within its own deadline."""
+
+
+class Blocked(Exception):
+    """The case could not be run, for a reason that lies outside of it."""
+
+
+def expect(condition: bool, *, expected: str, observed: object) -> None:
+    """Raise Unmet with ``expected`` and ``observed`` unless ``condition`` holds."""
+    if not condition:
+        raise Unmet(expected, str(observed))
+
+
+def expect_equal(what: str, observed: object, expected: object) -> None:
+    """Raise Unmet unless ``observed`` equals ``expected``; ``what`` names the thing compared."""
+    if observed != expected:
+        raise Unmet(f"{what} = {shorten(expected)}", f"{what} = {shorten(observed)}")
+
+
+def expect_one_of(what: str, observed: object, allowed: Collection[object]) -> None:
+    """Raise Unmet unless ``observed`` is one of the ``allowed`` reactions."""
+    if observed not in allowed:
+        choices = " or ".join(shorten(choice) for choice in allowed)
+        raise Unmet(f"{what} = {choices}", f"{what} = {shorten(observed)}")
+
+
+def shorten(value: object, limit: int = 160) -> str:
+    """Text of a value for a message: bytes as hexadecimal, cut at ``limit`` characters."""
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        text = f"{len(value)} bytes {text}"
+    return text if len(text) <= limit else text[: limit - 3] + "..."

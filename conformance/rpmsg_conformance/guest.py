@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The Linux guest target: a bundle (kernel, initramfs, how to start them) and one running QEMU."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rpmsg_conformance import processes
+from rpmsg_conformance.agent import AgentClient
+from rpmsg_conformance.expect import GuestDied, GuestWedged, TargetUnreachable
+from rpmsg_conformance.jsonlines import ConnectionLost
+from rpmsg_conformance.qmp import QmpClient, QmpError
+
+AGENT_PORT = "org.rpmsg-testbench.agent"
+
+#: Seconds from QEMU's start to the agent's first message, before scaling. A Debian armhf kernel
+#: takes 12 s under TCG on two idle cores.
+BOOT_SECONDS = 120.0
+
+#: Lines of the guest's console that go with a message about its end.
+CONSOLE_LINES = 20
+
+#: Root ports: one for the case that runs, and room for links that live longer than a case.
+PORTS = 4
+
+#: PCI slot on bus 0 of the first root port; the ones below belong to the machine and the agent.
+_FIRST_PORT_SLOT = 8
+
+#: Seconds for the guest to remove a device. Linux may try, for up to 15 s, to send a DESTROY for
+#: each channel that it had announced itself.
+UNPLUG_SECONDS = 40.0
+
+# PCI Express capability: its ID, the Slot Control register in it, and bits of that.
+_CAPABILITY_EXPRESS = 0x10
+_SLOT_CONTROL = 0x18
+_POWER_OFF = 0x0400
+_INDICATOR_MASK = 0x0300
+_INDICATOR_ON = 0x0100
+_INDICATOR_OFF = 0x0300
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What scripts/guest prepared for one guest; the fields of guest.json."""
+
+    folder: Path
+    name: str
+    arch: str
+    kernel: Path
+    initramfs: Path
+    kernel_release: str
+    qemu: str
+    machine: tuple[str, ...]
+    append: str
+    memory_mb: int
+    device: str
+    modules: tuple[str, ...]
+    package: str
+    package_version: str
+
+
+_BUNDLE_FIELDS: dict[str, type] = {
+    "name": str,
+    "arch": str,
+    "kernel_release": str,
+    "qemu": str,
+    "machine": list,
+    "append": str,
+    "memory_mb": int,
+    "device": str,
+    "modules": list,
+    "package": str,
+    "package_version": str,
+}
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read the bundle in ``folder``. Raises TargetUnreachable with what is missing or wrong."""
+    description = folder / "guest.json"
+    try:
+        fields: Any = json.loads(description.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TargetUnreachable(f"{description}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TargetUnreachable(f"{description}: not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise TargetUnreachable(f"{description}: not a JSON object")
+    for name, kind in _BUNDLE_FIELDS.items():
+        if not isinstance(fields.get(name), kind):
+            raise TargetUnreachable(f"{description}: '{name}' is missing or no {kind.__name__}")
+    files = {"kernel": ["kernel"], "initramfs": ["initramfs.cpio", "initramfs.cpio.gz"]}
+    found: dict[str, Path] = {}
+    for what, names in files.items():
+        present = [folder / name for name in names if (folder / name).is_file()]
+        if not present:
+            raise TargetUnreachable(f"{folder}: there is no {' or '.join(names)}")
+        found[what] = present[0]
+    known = {name: fields[name] for name in _BUNDLE_FIELDS}
+    known["machine"] = tuple(str(argument) for argument in fields["machine"])
+    known["modules"] = tuple(str(module) for module in fields["modules"])
+    return Bundle(folder=folder, kernel=found["kernel"], initramfs=found["initramfs"], **known)
+
+
+def run_script(script: Path, *arguments: str) -> Path:
+    """Run a script of the checkout that prints one path; its progress goes to our stderr.
+
+    Raises TargetUnreachable when it fails (it has said why) or prints no existing path.
+    """
+    if not script.is_file():
+        raise TargetUnreachable(f"{script} is not there; give the path by option instead")
+    child = processes.spawn(
+        [str(script), *arguments], name=script.name, stdout=subprocess.PIPE, stderr=2
+    )
+    assert child.process.stdout is not None
+    with child.process.stdout as stream:
+        output = stream.read().decode(errors="replace")
+    status = child.process.wait()
+    child.stop()
+    if status != 0:
+        raise TargetUnreachable(f"{script} {" ".join(arguments)} failed with status {status}; see above")
+    lines = output.split("\n")
+    path = Path(lines[-2] if len(lines) > 1 else output)
+    if not path.is_absolute() or not path.exists():
+        raise TargetUnreachable(f"{script} {" ".join(arguments)} printed no path: {output[:200]!r}")
+    return path
+
+
+class Guest:
+    """One running QEMU with a Linux that the agent answers for.
+
+    Its files (console.log, qemu.log, agent.log) lie in ``folder``.
+    """
+
+    def __init__(
+        self, bundle: Bundle, qemu: Path, folder: Path, timeout_factor: float = 1.0
+    ) -> None:
+        self.bundle = bundle
+        self.folder = folder
+        self.console_log = folder / "console.log"
+        self._qemu_log = folder / "qemu.log"
+        self._factor = timeout_factor
+        self._free_ports = list(range(PORTS))
+        self._next_device = 1
+        folder.mkdir(parents=True, exist_ok=True)
+
+        qmp_ours, qmp_theirs = socket.socketpair()
+        agent_ours, agent_theirs = socket.socketpair()
+        argv = self._command_line(qemu, qmp_theirs.fileno(), agent_theirs.fileno())
+        (folder / "qemu.argv").write_text("\n".join(argv) + "\n", encoding="utf-8")
+        started = time.monotonic()
+        try:
+            with self._qemu_log.open("wb") as log:
+                self._child = processes.spawn(
+                    argv,
+                    name="QEMU",
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(qmp_theirs.fileno(), agent_theirs.fileno()),
+                    death_signal=signal.SIGKILL,
+                )
+        except OSError as error:
+            qmp_ours.close()
+            agent_ours.close()
+            raise TargetUnreachable(f"cannot start {qemu}: {error.strerror}") from error
+        finally:
+            qmp_theirs.close()
+            agent_theirs.close()
+        self.qmp = QmpClient(qmp_ours, timeout_factor)
+        self.agent = AgentClient(agent_ours, folder / "agent.log", timeout_factor)
+        try:
+            self._await_boot()
+        except BaseException:
+            self.stop()
+            raise
+        self.boot_seconds = time.monotonic() - started
+
+    @property
+    def alive(self) -> bool:
+        """Whether QEMU runs and the agent's connection is up."""
+        return self._child.running and self.agent.lost is None
+
+    @property
+    def pid(self) -> int:
+        """Process ID of QEMU."""
+        return self._child.pid
+
+    def stop(self) -> None:
+        """End QEMU and close its connections."""
+        self.agent.close()
+        self.qmp.close()
+        self._child.stop()
+
+    def console_tail(self, lines: int = CONSOLE_LINES) -> list[str]:
+        """The last lines of the guest's console."""
+        try:
+            text = self.console_log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return []
+        return text.replace("\r", "").splitlines()[-lines:]
+
+    def describe_end(self) -> str:
+        """How the guest ended, or that it still runs."""
+        if self._child.running:
+            return f"QEMU still runs, the agent's connection: {self.agent.lost or 'up'}"
+        return f"{self._child.describe_end()}{self._qemu_said()}"
+
+    def plug(self, socket_path: Path, vq_size: int) -> Plugged:
+        """Plug an rpmsg device whose back-end listens at ``socket_path``, and let the guest probe it.
+
+        The kernel need not have a PCI hot-plug driver (Debian's armhf ones have none): the agent
+        switches the slot on and has the bus scanned, during which the driver's probe runs.
+        Raises QmpError when QEMU refuses, Unmet, GuestWedged and GuestDied.
+        """
+        if not self._free_ports:
+            raise QmpError(f"all {PORTS} root ports are in use")
+        port = self._free_ports.pop(0)
+        number = self._next_device
+        self._next_device += 1
+        plugged = Plugged(port, f"rpmsg{number}", f"sim{number}")
+        unix = {"type": "unix", "data": {"path": str(socket_path)}}
+        backend = {"type": "socket", "data": {"addr": unix, "server": False}}
+        try:
+            self.qmp.execute("chardev-add", {"id": plugged.chardev, "backend": backend})
+            self.qmp.execute(
+                "device_add",
+                {
+                    "driver": self.bundle.device,
+                    "id": plugged.id,
+                    "bus": f"port{port}",
+                    "chardev": plugged.chardev,
+                    "virtio-id": 7,
+                    "num_vqs": 2,
+                    "vq_size": vq_size,
+                },
+            )
+        except ConnectionLost as error:
+            raise GuestDied(f"{error}; {self.describe_end()}") from error
+        self._switch_slot(port, on=True)
+        self.agent.call("file_write", path="/sys/bus/pci/rescan", data="1")
+        return plugged
+
+    def unplug(self, plugged: Plugged) -> None:
+        """Have the guest remove the device, and take it from QEMU.
+
+        Raises Unmet, GuestWedged when the guest does not let go of it, and GuestDied.
+        """
+        for name in self._devices_behind(plugged.port):
+            path = f"/sys/bus/pci/devices/{name}/remove"
+            self.agent.call("file_write", UNPLUG_SECONDS, path=path, data="1")
+        mark = self.qmp.mark()
+        try:
+            self.qmp.execute("device_del", {"id": plugged.id})
+            self._switch_slot(plugged.port, on=False)
+            gone = self.qmp.wait_event("DEVICE_DELETED", UNPLUG_SECONDS, mark, device=plugged.id)
+            if gone is None:
+                raise GuestWedged(f"QEMU did not let go of {plugged.id}")
+            self.qmp.execute("chardev-remove", {"id": plugged.chardev})
+        except ConnectionLost as error:
+            raise GuestDied(f"{error}; {self.describe_end()}") from error
+        except QmpError as error:
+            raise GuestWedged(f"unplugging {plugged.id}: {error}") from error
+        self._free_ports.append(plugged.port)
+
+    def virtio_device(self, plugged: Plugged) -> str | None:
+        """The device's name on the guest's virtio bus, or None while it has none."""
+        for device in self._devices_behind(plugged.port):
+            for name in self.agent.entries(f"/sys/bus/pci/devices/{device}"):
+                if re.fullmatch(r"virtio\d+", name):
+                    return name
+        return None
+
+    def _devices_behind(self, port: int) -> list[str]:
+        """Addresses of the PCI devices behind a root port."""
+        names = self.agent.entries(_port_folder(port))
+        return [name for name in names if re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:00\.0", name)]
+
+    def _switch_slot(self, port: int, on: bool) -> None:
+        """Switch a slot's power and indicator, as a hot-plug driver would (PCIe 7.5.3.10)."""
+        fd = self.agent.open(f"{_port_folder(port)}/config", "rdwr")
+        try:
+            config = bytes.fromhex(self.agent.read(fd, 256).expect_success()["data"])
+            offset = _slot_control_offset(config)
+            control = int.from_bytes(config[offset : offset + 2], "little")
+            control &= ~(_POWER_OFF | _INDICATOR_MASK)
+            control |= _INDICATOR_ON if on else _POWER_OFF | _INDICATOR_OFF
+            # The agent has no lseek: a second descriptor, read up to the register, stands there.
+            writer = self.agent.open(f"{_port_folder(port)}/config", "rdwr")
+            try:
+                self.agent.read(writer, offset).expect_success()
+                self.agent.write(writer, control.to_bytes(2, "little")).expect_success()
+            finally:
+                self.agent.close_fd(writer)
+        finally:
+            self.agent.close_fd(fd)
+
+    def _await_boot(self) -> None:
+        try:
+            self.qemu_version = self.qmp.handshake()
+            hello = self.agent.wait_hello(BOOT_SECONDS)
+        except (ConnectionLost, GuestDied, QmpError) as error:
+            self._child.wait(2.0)
+            raise TargetUnreachable(self._boot_failure(self.describe_end())) from error
+        if hello is None:
+            limit = BOOT_SECONDS * self._factor
+            raise TargetUnreachable(
+                self._boot_failure(f"the agent did not report within {limit:g} s")
+            )
+        self.kernel_release = str(hello["kernel"])
+
+    def _boot_failure(self, reason: str) -> str:
+        tail = self.console_tail()
+        said = "".join(f"\n    {line}" for line in tail) or " (nothing)"
+        return (
+            f"guest {self.bundle.name} did not boot: {reason}\n"
+            f"  last lines of its console:{said}\n"
+            f"  whole console: {self.console_log}"
+        )
+
+    def _qemu_said(self) -> str:
+        try:
+            text = self._qemu_log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        lines = text.strip().splitlines()[-5:]
+        return f", saying: {' | '.join(lines)}" if lines else ""
+
+    def _command_line(self, qemu: Path, qmp_fd: int, agent_fd: int) -> list[str]:
+        bundle = self.bundle
+        argv = [str(qemu), *bundle.machine]
+        argv += ["-nodefaults", "-display", "none", "-no-reboot", "-m", str(bundle.memory_mb)]
+        argv += ["-object", f"memory-backend-memfd,id=mem,size={bundle.memory_mb}M,share=on"]
+        argv += ["-machine", "memory-backend=mem"]
+        argv += ["-kernel", str(bundle.kernel), "-initrd", str(bundle.initramfs)]
+        argv += ["-append", bundle.append]
+        argv += ["-chardev", f"file,id=console,path={self.console_log}"]
+        argv += ["-serial", "chardev:console"]
+        argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+        argv += ["-chardev", f"socket,id=agent,fd={agent_fd}", "-device", "virtio-serial-pci"]
+        argv += ["-device", f"virtserialport,chardev=agent,name={AGENT_PORT}"]
+        argv += _root_ports(PORTS)
+        return argv
+
+
+@dataclass(frozen=True)
+class Plugged:
+    """A device that QEMU has: the number of its root port, and its IDs there."""
+
+    port: int
+    id: str
+    chardev: str
+
+
+def _root_ports(count: int) -> list[str]:
+    argv: list[str] = []
+    for port in range(count):
+        argv += [
+            "-device",
+            f"pcie-root-port,id=port{port},chassis={port + 1},slot={port + 1},"
+            f"addr={_FIRST_PORT_SLOT + port:#x}",
+        ]
+    return argv
+
+
+def _port_folder(port: int) -> str:
+    return f"/sys/bus/pci/devices/0000:00:{_FIRST_PORT_SLOT + port:02x}.0"
+
+
+def _slot_control_offset(config: bytes) -> int:
+    """Offset of the Slot Control register in a root port's configuration space."""
+    offset = config[0x34] & 0xFC
+    for _ in range(48):
+        if offset == 0:
+            break
+        if config[offset] == _CAPABILITY_EXPRESS:
+            return offset + _SLOT_CONTROL
+        offset = config[offset + 1] & 0xFC
+    raise ValueError("the root port has no PCI Express capability")

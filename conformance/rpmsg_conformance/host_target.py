@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The target of ``rpmsg-conform host``: a Linux guest, booted when needed, replaced when damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
+from rpmsg_conformance.guest import Bundle, Guest
+from rpmsg_conformance.link import Link
+
+
+@dataclass
+class HostTarget:
+    """Where links come from. Boots no guest before the first one is asked for."""
+
+    bundle: Bundle
+    qemu: Path
+    simulator: Path
+    folder: Path
+    """Each guest's files go into a folder of its own in here."""
+    timeout_factor: float
+    say: Callable[[str], None]
+    """Tells the user what takes time."""
+
+    def __post_init__(self) -> None:
+        self._guest: Guest | None = None
+        self._booted = 0
+        self._kernel_log_mark: int | None = None
+        self._last_words: list[str] = []
+
+    def guest(self) -> Guest:
+        """A guest that lives; boots one if there is none. Raises TargetUnreachable."""
+        if self._guest is not None and not self._guest.alive:
+            self.discard("it had ended")
+        if self._guest is None:
+            self._booted += 1
+            self._kernel_log_mark = None
+            self.say(f"booting {self.bundle.name}: {self.bundle.package or self.bundle.kernel}")
+            folder = self.folder / f"guest-{self._booted}"
+            self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor)
+            self.say(
+                f"Linux {self._guest.kernel_release} on QEMU {self._guest.qemu_version}, "
+                f"up after {self._guest.boot_seconds:.1f} s"
+            )
+        return self._guest
+
+    def discard(self, why: str) -> None:
+        """End the guest; the next one that is asked for is a fresh one."""
+        if self._guest is not None:
+            self.say(f"replacing the guest: {why}")
+            self._last_words = self._guest.console_tail()
+            self._guest.stop()
+            self._guest = None
+
+    def new_link(self, log: Path, vq_size: int = 256, services: tuple[str, ...] = ()) -> Link:
+        """Plug a fresh simulator into the guest. Its log goes to ``log``."""
+        guest = self.guest()
+        try:
+            return Link(
+                guest,
+                self.simulator,
+                log,
+                vq_size=vq_size,
+                services=services,
+                timeout_factor=self.timeout_factor,
+            )
+        except (GuestDied, GuestWedged) as error:
+            self.discard(str(error))
+            raise
+
+    def kernel_log(self) -> list[str]:
+        """Lines of the guest's kernel log since the last call."""
+        if self._guest is None:
+            return []
+        lines, self._kernel_log_mark = self._guest.agent.dmesg(self._kernel_log_mark)
+        return lines
+
+    def console_tail(self) -> list[str]:
+        """The last lines of the guest's console, also when it has ended."""
+        return self._guest.console_tail() if self._guest is not None else self._last_words
+
+    def sanity(self) -> str | None:
+        """One exchange over a link of its own; None, or what went wrong.
+
+        Raises TargetUnreachable when no guest can be booted.
+        """
+        log = self.folder / "sanity-sim.log"
+        try:
+            link = self.new_link(log)
+            link.check_alive()
+            link.end()
+        except (Unmet, GuestDied, GuestWedged) as error:
+            self.discard("the sanity exchange failed")
+            tail = "".join(f"\n    {line}" for line in self._last_words)
+            return f"{error}\n  last lines of the console:{tail or ' (nothing)'}"
+        return None
+
+    def describe(self) -> dict[str, str]:
+        """What was tested, for the report."""
+        described = {
+            "guest": self.bundle.name,
+            "package": f"{self.bundle.package} {self.bundle.package_version}".strip(),
+            "kernel": self.bundle.kernel_release,
+            "arch": self.bundle.arch,
+        }
+        if self._guest is not None:
+            described["kernel"] = self._guest.kernel_release
+            described["qemu"] = self._guest.qemu_version
+        return described
+
+    def close(self) -> None:
+        """End the guest."""
+        if self._guest is not None:
+            self._guest.stop()
+            self._guest = None
+
+

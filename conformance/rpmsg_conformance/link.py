@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A link: one rpmsg-sim, plugged into a running guest as a device of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rpmsg_conformance import processes
+from rpmsg_conformance.agent import AgentClient, Reply
+from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
+from rpmsg_conformance.guest import Guest
+from rpmsg_conformance.qmp import QmpError
+from rpmsg_conformance.sim import RpcError, Simulator, SimulatorError
+
+RPMSG_DEVICES = "/sys/bus/rpmsg/devices"
+
+#: Linux gives a character device to channels of this name by itself.
+CHAR_CHANNEL = "rpmsg-raw"
+
+#: Destination address that Linux prints for "any".
+ADDRESS_ANY = 0xFFFFFFFF
+
+#: Bytes of the default buffer, its header, and what is left for a payload (protocol, 1.7).
+BUFFER_SIZE = 512
+HEADER_SIZE = 16
+PAYLOAD_MAX = BUFFER_SIZE - HEADER_SIZE
+
+#: Linux allocates this many buffers a direction at most, however long the ring is.
+LINUX_BUFFERS_MAX = 256
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel with a character device in the guest."""
+
+    name: str
+    remote: int
+    """Address of the service on the simulated remote."""
+    local: int
+    """Address of the guest's endpoint."""
+    device: str
+    """Name on the guest's rpmsg bus."""
+    path: str
+    """Character device in the guest."""
+
+
+class Link:
+    """A fresh simulator and its device in the guest, from plug to unplug."""
+
+    def __init__(
+        self,
+        guest: Guest,
+        program: Path,
+        log: Path,
+        vq_size: int = 256,
+        services: Sequence[str] = (),
+        timeout_factor: float = 1.0,
+    ) -> None:
+        self.guest = guest
+        self.vq_size = vq_size
+        self._open: list[int] = []
+        self._device: str | None = None
+        self._folder = processes.temporary_folder()
+        self._simulator: Simulator | None = None
+        try:
+            self._simulator = Simulator(
+                program, self._folder, log, services, timeout_factor=timeout_factor
+            )
+            self.sim = self._simulator.control
+            try:
+                self._plugged = guest.plug(self._simulator.socket_path, vq_size)
+            except QmpError as error:
+                raise SimulatorError(
+                    f"{error}; rpmsg-sim: {self._simulator.log_tail()}"
+                ) from error
+        except BaseException:
+            self._drop_simulator()
+            raise
+
+    @property
+    def agent(self) -> AgentClient:
+        """The guest's agent."""
+        return self.guest.agent
+
+    @property
+    def buffers(self) -> int:
+        """Buffers a direction that a host of the Linux family has on this ring."""
+        return min(self.vq_size, LINUX_BUFFERS_MAX)
+
+    @property
+    def device(self) -> str:
+        """The device's name on the guest's virtio bus. Raises Unmet when its driver is not ready."""
+        if self._device is None:
+            self.sim.wait_event("driver_ok", expected="the guest's driver sets DRIVER_OK")
+            self._device = self.guest.virtio_device(self._plugged)
+        if self._device is None:
+            raise Unmet("the plugged device is on the guest's virtio bus", "it is not")
+        return self._device
+
+    def announce(
+        self, name: str = CHAR_CHANNEL, kind: str = "echo", addr: int | None = None
+    ) -> Channel:
+        """Announce a service and wait for its character device in the guest. Raises Unmet."""
+        remote = int(self.sim.announce(name, kind, addr)["addr"])
+        return self.channel(name, remote)
+
+    def channel(self, name: str, remote: int) -> Channel:
+        """The channel to the service ``name`` at address ``remote``, once the guest has it."""
+        device = f"{self.device}.{name}.-1.{remote}"
+        folder = f"{RPMSG_DEVICES}/{device}/rpmsg"
+        if not self.agent.wait_path(folder).ok:
+            raise Unmet(
+                f"a character device for channel {name} of address {remote}",
+                f"no {folder}; channels: {self._channel_names()}",
+            )
+        node = self.only_entry(folder)
+        local = int(self.agent.file_text(f"{RPMSG_DEVICES}/{device}/src"), 0)
+        self.agent.wait_path(f"/dev/{node}").expect_success()
+        return Channel(name, remote, local, device, f"/dev/{node}")
+
+    def open(self, path: str, *flags: str) -> int:
+        """Open a file of the guest (default: rdwr and nonblock), closed at the link's end."""
+        fd = self.agent.open(path, *flags)
+        self._open.append(fd)
+        return fd
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor from open() early."""
+        self._open.remove(fd)
+        self.agent.close_fd(fd)
+
+    def exhaust(self, fd: int, limit: int = 2000) -> tuple[int, Reply]:
+        """Write to a non-blocking descriptor until it fails, the remote keeping every buffer.
+
+        Returns how many writes succeeded, and the failure. Raises Unmet when ``limit`` succeed.
+        """
+        for count in range(limit):
+            reply = self.agent.write(fd, count.to_bytes(2, "little"))
+            if not reply.ok:
+                return count, reply
+        raise Unmet("write() fails once the send buffers are used up", f"{limit} succeeded")
+
+    def control_path(self) -> str:
+        """The link's /dev/rpmsg_ctrlN. Raises Unmet when there is none."""
+        found = [
+            name
+            for name in self.agent.entries(RPMSG_DEVICES)
+            if name.startswith(f"{self.device}.rpmsg_ctrl.")
+        ]
+        if len(found) != 1:
+            raise Unmet("one rpmsg_ctrl device on the link", f"{len(found)}: {found}")
+        return "/dev/" + self.only_entry(f"{RPMSG_DEVICES}/{found[0]}/rpmsg")
+
+    def create_endpoint(self, name: str, src: int, dst: int) -> str:
+        """Create an endpoint through the control device; returns its name, rpmsgN."""
+        control = self.control_path().removeprefix("/dev/")
+        folder = self._control_folder()
+        before = set(self.agent.entries(folder))
+        fd = self.open(f"/dev/{control}", "rdwr")
+        self.agent.call("rpmsg_create_ept", fd=fd, name=name, src=src, dst=dst)
+        self.close(fd)
+        made = [n for n in self.agent.entries(folder) if n not in before and n != control]
+        if len(made) != 1 or not re.fullmatch(r"rpmsg\d+", made[0]):
+            raise Unmet("RPMSG_CREATE_EPT_IOCTL makes one rpmsgN", f"new entries: {made}")
+        return made[0]
+
+    def only_entry(self, folder: str) -> str:
+        """The one name in a folder of the guest. Raises Unmet when it is not exactly one."""
+        names = self.agent.entries(folder)
+        if len(names) != 1:
+            raise Unmet(f"one entry in {folder}", f"{len(names)}: {names}")
+        return names[0]
+
+    def check_alive(self) -> None:
+        """Show that the guest and the link still serve: a ping, and one echo on a new channel.
+
+        Buffers that the case held are given back first. Raises GuestWedged, GuestDied.
+        """
+        self.agent.call("ping")
+        try:
+            for queue in (0, 1):
+                self.sim.release(queue)
+            channel = self.announce()
+            fd = self.open(channel.path)
+            self.agent.write(fd, b"alive?").expect_success()
+            echo = self.agent.receive(fd)
+            self.close(fd)
+            if echo != b"alive?":
+                raise Unmet("the echo of 'alive?'", repr(echo))
+        except Unmet as error:
+            raise GuestWedged(f"after the case the link no longer serves: {error}") from error
+        except RpcError as error:
+            raise SimulatorError(str(error)) from error
+
+    def end(self) -> None:
+        """Close what the case opened, unplug the device and end the simulator.
+
+        The events stay readable. Raises Unmet, GuestWedged and GuestDied.
+        """
+        try:
+            for fd in self._open:
+                self.agent.try_call("close", fd=fd)
+            self._open.clear()
+            self.guest.unplug(self._plugged)
+        finally:
+            self._drop_simulator()
+
+    def _control_folder(self) -> str:
+        names = self.agent.entries(RPMSG_DEVICES)
+        prefix = f"{self.device}.rpmsg_ctrl."
+        return f"{RPMSG_DEVICES}/" + next(n for n in names if n.startswith(prefix)) + "/rpmsg"
+
+    def _channel_names(self) -> list[str]:
+        return [str(channel["device"]) for channel in self.agent.channels(self.device)]
+
+    def _drop_simulator(self) -> None:
+        if self._simulator is not None:
+            self._simulator.stop()
+        processes.remove_folder(self._folder)

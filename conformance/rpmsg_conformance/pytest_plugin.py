@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The pytest plugin that turns test functions into judged cases.
+
+The command line runs pytest in this process with an instance of ConformPlugin. It knows nothing of
+the target beyond the Target protocol; what cases use of it comes from the fixtures of a suite
+(host_fixtures.py for the host's).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import pytest
+
+from rpmsg_conformance.baseline import Baseline
+from rpmsg_conformance.catalogue import Catalogue, Level
+from rpmsg_conformance.expect import (
+    Blocked,
+    CaseTimeout,
+    GuestDied,
+    GuestWedged,
+    TargetUnreachable,
+    Unmet,
+)
+from rpmsg_conformance.plan import Case, Planned, make_plan
+from rpmsg_conformance.results import CaseResult
+from rpmsg_conformance.verdicts import Outcome, Verdict, decide
+
+#: Seconds a case may take, not counting its set-up; @pytest.mark.deadline(N) says otherwise.
+CASE_SECONDS = 60.0
+
+
+class Target(Protocol):
+    """What is judged."""
+
+    def sanity(self) -> str | None:
+        """One well-formed exchange: None, or what went wrong. Raises TargetUnreachable."""
+
+    def console_tail(self) -> list[str]:
+        """The last lines that the target wrote on its console."""
+
+    def close(self) -> None:
+        """End it at once."""
+
+
+class Listener(Protocol):
+    """Who is told while the run goes on."""
+
+    def case_done(self, result: CaseResult, requirement: Sequence[CaseResult] | None) -> None:
+        """A case is judged; ``requirement`` has all results when it was the last of its own."""
+
+
+record_key = pytest.StashKey[CaseResult]()
+target_key = pytest.StashKey[Target]()
+
+
+class ConformPlugin:
+    """Collects, orders, runs and judges the cases of one suite."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        select: Sequence[str],
+        exclude: Sequence[str],
+        levels: Sequence[Level],
+        target: Target | None,
+        listener: Listener | None,
+        load_baseline: Callable[[Mapping[str, Sequence[str]]], Baseline],
+        repeat_command: Sequence[str],
+        report: Path | None,
+        timeout_factor: float = 1.0,
+    ) -> None:
+        self._catalogue = catalogue
+        self._select = select
+        self._exclude = exclude
+        self._levels = levels
+        self._target = target
+        self._listener = listener
+        self._load_baseline = load_baseline
+        self._repeat_command = repeat_command
+        self._report = report
+        self._factor = timeout_factor
+        self._cases: dict[str, Case] = {}
+        self._left: dict[str, int] = {}
+        self.plan: list[Planned] = []
+        self.baseline = Baseline()
+        self.results: dict[str, list[CaseResult]] = {}
+        self.usage_error: Exception | None = None
+        self.harness: list[str] = []
+        self.sanity: list[str] = []
+        self.unreachable: str | None = None
+        self.interrupted: BaseException | None = None
+
+    # --- collection ---------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Silence pytest's own output, make the markers known."""
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            config.pluginmanager.unregister(reporter)
+        for line in (
+            "requirement(id): the requirement that the case judges",
+            "deadline(seconds): how long the case may take",
+            "patient: the case mostly waits, so it runs last",
+            "device(vq_size=N, services=[...]): what the case's own device looks like",
+        ):
+            config.addinivalue_line("markers", line)
+        if self._target is not None:
+            config.stash[target_key] = self._target
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that cannot be collected is the suite's own fault."""
+        if report.failed:
+            self.harness.append(f"{report.nodeid} cannot be collected: {report.longreprtext}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Make the plan, and leave only the cases that it runs, in its order."""
+        by_name: dict[str, pytest.Item] = {}
+        for item in items:
+            case = self._as_case(item)
+            if case is not None:
+                by_name[case.name] = item
+                self._cases[item.nodeid] = case
+        items.clear()
+        if self.harness:
+            return
+        names: dict[str, list[str]] = defaultdict(list)
+        for case in self._cases.values():
+            names[case.requirement].append(case.name)
+        try:
+            self.plan = make_plan(
+                list(self._cases.values()),
+                self._catalogue,
+                self._select,
+                self._exclude,
+                self._levels,
+            )
+            self.baseline = self._load_baseline(names)
+        except Exception as error:  # a wrong name or a bad file; judged by the command line
+            self.usage_error = error
+            return
+        chosen = [planned.case for planned in self.plan if planned.excluded is None]
+        items[:] = [by_name[case.name] for case in chosen]
+        for case in chosen:
+            self._left[case.requirement] = self._left.get(case.requirement, 0) + 1
+
+    def _as_case(self, item: pytest.Item) -> Case | None:
+        markers = list(item.iter_markers("requirement"))
+        if len(markers) != 1 or len(markers[0].args) != 1:
+            self.harness.append(f"{item.nodeid}: needs exactly one requirement marker")
+            return None
+        requirement = markers[0].args[0]
+        if requirement not in self._catalogue:
+            self.harness.append(f"{item.nodeid}: no requirement '{requirement}' in the catalogue")
+            return None
+        if any(case.name == item.name for case in self._cases.values()):
+            self.harness.append(f"{item.nodeid}: another case has this name")
+            return None
+        return Case(item.name, requirement, item.get_closest_marker("patient") is not None)
+
+    # --- running ------------------------------------------------------------------------------
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, None]:
+        """A sanity exchange before the first case and after the last one."""
+        active = bool(session.items) and not session.config.option.collectonly
+        if active and self._target is not None:
+            try:
+                reason = self._target.sanity()
+                if reason is not None:
+                    self.unreachable = f"the first sanity exchange failed: {reason}"
+            except TargetUnreachable as error:
+                self.unreachable = str(error)
+            except Exception as error:
+                self.harness.append(f"first sanity exchange: {type(error).__name__}: {error}")
+        yield
+        if active and self._target is not None and not (self.unreachable or self.harness):
+            try:
+                reason = self._target.sanity()
+                if reason is not None:
+                    self.sanity.append(f"the last sanity exchange failed: {reason}")
+            except TargetUnreachable as error:
+                self.sanity.append(f"the last sanity exchange failed: {error}")
+            except Exception as error:
+                self.harness.append(f"last sanity exchange: {type(error).__name__}: {error}")
+
+    def pytest_keyboard_interrupt(
+        self, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> None:
+        """Remember why the run ended early, and do not wait for the target any more."""
+        self.interrupted = excinfo.value
+        if self._target is not None:
+            self._target.close()
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """An error inside of pytest or of this plugin."""
+        self.harness.append(f"{excinfo.typename}: {excinfo.value}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Start the case's record; a target that cannot be reached blocks every case."""
+        case = self._cases[item.nodeid]
+        folder = None
+        if self._report is not None:
+            folder = self._report / "cases" / re.sub(r"[^A-Za-z0-9_.-]+", "-", case.name).strip("-")
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        item.stash[record_key] = CaseResult(
+            name=case.name,
+            requirement=case.requirement,
+            outcome=Outcome.MET,
+            verdict=Verdict.PASS,
+            seconds=0.0,
+            artefacts=folder,
+            repeat=shlex.join([*self._repeat_command, "--select", case.name]),
+        )
+        if self.unreachable is not None:
+            raise Blocked(self.unreachable.partition("\n")[0])
+        if self.harness:
+            raise Blocked("the suite itself failed before: " + self.harness[0].partition("\n")[0])
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, None]:
+        """Give the case its deadline."""
+        marker = item.get_closest_marker("deadline")
+        seconds = (marker.args[0] if marker else CASE_SECONDS) * self._factor
+        with _deadline(seconds):
+            yield
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, Any, None]:
+        """Take the phase's end into the record; judge after the last phase."""
+        outcome = yield
+        report: pytest.TestReport = outcome.get_result()
+        record = item.stash[record_key]
+        record.seconds += call.duration
+        if call.excinfo is not None:
+            self._take_exception(record, call, report)
+        if call.when == "teardown":
+            self._judge(record)
+
+    def _take_exception(
+        self, record: CaseResult, call: pytest.CallInfo[None], report: pytest.TestReport
+    ) -> None:
+        assert call.excinfo is not None
+        error = call.excinfo.value
+        ended = _classify(error, call.when)
+        if _SEVERITY.index(ended) <= _SEVERITY.index(record.outcome):
+            # What the end of a damaged case throws on top says nothing more.
+            return
+        if record.message:
+            record.notes.append(f"before that: {record.message}")
+        record.outcome = ended
+        record.message = str(error) or type(error).__name__
+        record.expected = record.observed = ""
+        if isinstance(error, Unmet):
+            record.expected, record.observed = error.expected, error.observed
+        elif isinstance(error, AssertionError):
+            record.observed = str(error)
+        if ended is Outcome.BLOCKED and isinstance(error, Unmet):
+            record.message = f"prerequisite not met: {error}"
+        if ended is Outcome.HARNESS:
+            record.message = f"{type(error).__name__}: {error}"
+            record.traceback = report.longreprtext
+        if ended in (Outcome.DIED, Outcome.WEDGED) and self._target is not None:
+            record.console = self._target.console_tail()
+        if isinstance(error, TargetUnreachable):
+            self.unreachable = str(error)
+
+    def _judge(self, record: CaseResult) -> None:
+        level = self._catalogue[record.requirement].level
+        record.verdict = decide(record.outcome, level)
+        applied = self.baseline.apply(
+            record.requirement, record.name, record.verdict, record.observed or record.message
+        )
+        record.verdict, record.deviation = applied.verdict, applied.deviation
+        if record.verdict is Verdict.XPASS and applied.deviation is not None:
+            record.message = f"the baseline expects '{applied.deviation.seen}', but it passed"
+        results = self.results.setdefault(record.requirement, [])
+        results.append(record)
+        self._left[record.requirement] -= 1
+        if self._listener is not None:
+            done = results if self._left[record.requirement] == 0 else None
+            self._listener.case_done(record, done)
+
+
+#: Later ones replace earlier ones when several phases of a case end badly.
+_SEVERITY = (
+    Outcome.MET,
+    Outcome.SKIPPED,
+    Outcome.UNMET,
+    Outcome.BLOCKED,
+    Outcome.TIMEOUT,
+    Outcome.WEDGED,
+    Outcome.DIED,
+    Outcome.HARNESS,
+)
+
+
+def _classify(error: BaseException, when: str) -> Outcome:
+    if isinstance(error, pytest.skip.Exception):
+        return Outcome.SKIPPED
+    if isinstance(error, GuestDied):
+        return Outcome.DIED
+    if isinstance(error, GuestWedged):
+        return Outcome.WEDGED
+    if isinstance(error, CaseTimeout):
+        return Outcome.TIMEOUT
+    if isinstance(error, (Blocked, TargetUnreachable)):
+        return Outcome.BLOCKED
+    if isinstance(error, AssertionError):
+        # In a set-up it is what the case rests on that failed, not what it judges; in a
+        # teardown the target does not let itself be put back.
+        return {"setup": Outcome.BLOCKED, "call": Outcome.UNMET}.get(when, Outcome.WEDGED)
+    return Outcome.HARNESS
+
+
+@contextmanager
+def _deadline(seconds: float) -> Generator[None, None, None]:
+    """Raise CaseTimeout in the main thread when the block takes longer than ``seconds``."""
+
+    def on_alarm(number: int, frame: FrameType | None) -> None:
+        raise CaseTimeout(f"the case did not end within its {seconds:g} s")
+
+    previous = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def run_pytest(
+    plugin: ConformPlugin, suite: Path, extra: Sequence[object] = (), collect_only: bool = False
+) -> int:
+    """Run (or only collect) the suite in the folder ``suite``; returns pytest's exit status."""
+    arguments = [str(suite), f"--rootdir={suite.parent}", f"--confcutdir={suite}"]
+    arguments += ["-c", str(suite.parent / "pyproject.toml"), "--strict-markers"]
+    arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "--capture=no"]
+    if collect_only:
+        arguments.append("--collect-only")
+    return int(pytest.main(arguments, plugins=[plugin, *extra]))

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a person sees: one line a requirement as soon as it is judged, then a summary."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from rpmsg_conformance.catalogue import Catalogue, Requirement
+from rpmsg_conformance.plan import Planned
+from rpmsg_conformance.results import CaseResult, RequirementResult, RunResult
+from rpmsg_conformance.verdicts import Verdict
+
+_ID, _LEVEL, _VERDICT, _TIME = 6, 8, 7, 8
+_INDENT = _ID + _LEVEL + _VERDICT + 6
+
+_COLOURS: Mapping[Verdict, str] = {
+    Verdict.PASS: "32",
+    Verdict.INFO: "36",
+    Verdict.WARN: "33",
+    Verdict.XFAIL: "33",
+    Verdict.SKIP: "2",
+}
+_OTHER_COLOUR = "1;31"
+
+#: Verdicts whose cases are explained at once, under the requirement's line.
+_EXPLAINED = frozenset(Verdict) - {Verdict.PASS, Verdict.INFO}
+
+
+class Terminal:
+    """Writes to one stream; a Listener of the plugin."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        catalogue: Catalogue,
+        verbose: bool = False,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._stream = stream
+        self._catalogue = catalogue
+        self._verbose = verbose
+        self._header_due = True
+        terminal = stream.isatty()
+        self._colour = terminal and "NO_COLOR" not in environment
+        self._width = shutil.get_terminal_size((128, 24)).columns if terminal else 128
+
+    def say(self, text: str) -> None:
+        """A line about what is being done."""
+        self._write(f"-- {text}")
+
+    def error(self, text: str) -> None:
+        """A line about what went wrong outside of the cases."""
+        self._write(self._paint(Verdict.HARNESS, "error: ") + text)
+
+    def case_done(self, result: CaseResult, requirement: Sequence[CaseResult] | None) -> None:
+        """See pytest_plugin.Listener."""
+        if self._verbose:
+            self._write(f"   {result.verdict:7} {result.name} {result.seconds:.2f} s")
+        if requirement is not None:
+            self.row(RequirementResult(self._catalogue[result.requirement], list(requirement)))
+
+    def row(self, result: RequirementResult) -> None:
+        """The line of one requirement, with what explains its verdict below."""
+        if self._header_due:
+            self._header_due = False
+            self._write(self._line("ID", "level", "verdict", None, "requirement", "time"))
+        requirement = result.requirement
+        self._write(
+            self._line(
+                requirement.id,
+                requirement.level,
+                result.verdict,
+                result.verdict,
+                requirement.text,
+                f"{result.seconds:.2f} s",
+            )
+        )
+        for case in result.cases:
+            if case.verdict in _EXPLAINED:
+                self._explain(case)
+            for note in case.notes if case.verdict in (Verdict.INFO, Verdict.PASS) else ():
+                if self._verbose or case.verdict is Verdict.INFO:
+                    self._detail("seen", note)
+
+    def summary(self, run: RunResult) -> None:
+        """What the run came to, with all the denominators."""
+        self._write("")
+        counts = run.counts()
+        listed = ", ".join(f"{counts[v]} {v}" for v in Verdict if counts[v]) or "none"
+        self._write(f"{run.judged} requirements judged of {len(run.requirements)} run: {listed}")
+        left_out = f", {run.excluded} left out by selection" if run.excluded else ""
+        self._write(
+            f"{len(run.cases)} cases{left_out}; the catalogue has {run.total_requirements} "
+            f"requirements for this side; {run.seconds:.1f} s"
+        )
+        used = [case for case in run.cases if case.deviation and case.verdict is Verdict.XFAIL]
+        if used:
+            names = ", ".join(dict.fromkeys(case.requirement for case in used))
+            self._write(f"baseline {run.baseline.path} explains {len(used)}: {names}")
+        for stale in run.stale:
+            self.error(f"stale baseline entry: {run.baseline.describe(stale)}")
+        for text in run.sanity + run.harness:
+            self.error(text)
+        if run.unreachable is not None:
+            self.error(run.unreachable)
+        if run.interrupted is not None:
+            self.error(f"interrupted by {run.interrupted}; the cases above are all that was run")
+        if run.report is not None:
+            self._write(f"report: {run.report} (report.json, junit.xml, cases/)")
+
+    def list_cases(self, plan: Sequence[Planned], with_reasons: bool) -> None:
+        """The cases by requirement; with the reason where one would not run."""
+        shown: str | None = None
+        for planned in plan:
+            case = planned.case
+            requirement = self._catalogue[case.requirement]
+            if requirement.id != shown:
+                shown = requirement.id
+                self._write(self._heading(requirement))
+            reason = f"  (not run: {planned.excluded})" if planned.excluded else ""
+            self._write(f"        {case.name}{reason if with_reasons else ''}")
+
+    def _heading(self, requirement: Requirement) -> str:
+        return f"{requirement.id}  {requirement.level:{_LEVEL}} {requirement.text}"
+
+    def _explain(self, case: CaseResult) -> None:
+        indent = " " * _INDENT
+        self._write(f"{indent}{case.name}")
+        if case.verdict is Verdict.XFAIL and case.deviation is not None:
+            self._detail("observed", case.observed or case.message)
+            where = f" ({case.deviation.function})" if case.deviation.function else ""
+            self._detail("baseline", case.deviation.reason + where)
+            return
+        if case.verdict is Verdict.SKIP:
+            self._detail("reason", case.message)
+            return
+        if case.expected:
+            self._detail("expected", case.expected)
+            self._detail("observed", case.observed)
+        else:
+            self._detail("reason", case.message)
+        for note in case.notes:
+            self._detail("also", note)
+        for line in case.traceback.splitlines():
+            self._write(f"{indent}  | {line}")
+        if case.console:
+            self._detail("console", "last lines:")
+            for line in case.console:
+                self._write(f"{indent}  | {line}")
+        if case.artefacts is not None:
+            self._detail("evidence", str(case.artefacts))
+        if case.repeat:
+            self._detail("repeat", case.repeat, wrap=False)
+
+    def _detail(self, name: str, text: str, wrap: bool = True) -> None:
+        start = f"{'':{_INDENT + 2}}{name + ':':10}"
+        room = max(40, self._width - len(start))
+        lines = textwrap.wrap(" ".join(text.split()), room) if wrap else [text]
+        for number, line in enumerate(lines or [""]):
+            self._write((start if number == 0 else " " * len(start)) + line)
+
+    def _line(
+        self,
+        id: str,
+        level: str,
+        word: str,
+        verdict: Verdict | None,
+        text: str,
+        time: str,
+    ) -> str:
+        room = max(30, self._width - _INDENT - _TIME - 2)
+        lines = textwrap.wrap(text, room) or [""]
+        painted = f"{word:{_VERDICT}}"
+        if verdict is not None:
+            painted = self._paint(verdict, painted)
+        first = f"{id:{_ID}}  {level:{_LEVEL}}  {painted}  {lines[0]:{room}}  {time:>{_TIME}}"
+        return "\n".join([first] + [" " * _INDENT + line for line in lines[1:]])
+
+    def _paint(self, verdict: Verdict, text: str) -> str:
+        if not self._colour:
+            return text
+        return f"\x1b[{_COLOURS.get(verdict, _OTHER_COLOUR)}m{text}\x1b[0m"
+
+    def _write(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
