@@ -263,6 +263,44 @@ static void test_status_driver_ok_before_rings_run_waits_for_them(void **state)
 	assert_events(fx, "started:1 kick_fd:1:set driver_ok kick:0 kick:1");
 }
 
+static void test_status_features_ok_alone_leaves_it_to_the_rings_as_qemu_does(void **state)
+{
+	struct fx *fx = *state;
+
+	fx_negotiate(fx, FX_ACKED, FX_PROTOCOL);
+	fx_memory(fx);
+	fx_ring(fx, 0);
+	fx_ring(fx, 1);
+	fx_u64(fx, VHOST_SET_STATUS, VIRTIO_STATUS_FEATURES_OK);
+	fx_state(fx, VHOST_SET_VRING_ENABLE, 0, 1);
+	fx->events[0] = '\0';
+	fx_state(fx, VHOST_SET_VRING_ENABLE, 1, 1);
+	assert_served(fx);
+	assert_events(fx, "started:1 kick_fd:1:set driver_ok kick:0 kick:1");
+}
+
+static void test_status_set_again_tells_nothing(void **state)
+{
+	struct fx *fx = *state;
+
+	fx_run(fx);
+	fx_u64(fx, VHOST_SET_STATUS, FX_DRIVER_OK);
+	assert_served(fx);
+	assert_events(fx, "");
+}
+
+static void test_status_zero_again_is_another_reset_without_a_change_of_status(void **state)
+{
+	struct fx *fx = *state;
+
+	fx_run(fx);
+	fx_u64(fx, VHOST_SET_STATUS, 0);
+	fx->events[0] = '\0';
+	fx_u64(fx, VHOST_SET_STATUS, 0);
+	assert_served(fx);
+	assert_events(fx, "reset");
+}
+
 static void test_status_failed_ends_the_driver(void **state)
 {
 	struct fx *fx = *state;
@@ -529,6 +567,9 @@ int main(void)
 		fx_test(test_status_driver_ok_without_features_ok_is_refused_on_a_modern_device),
 		fx_test(test_status_driver_ok_without_features_ok_is_accepted_on_a_legacy_one),
 		fx_test(test_status_driver_ok_before_rings_run_waits_for_them),
+		fx_test(test_status_features_ok_alone_leaves_it_to_the_rings_as_qemu_does),
+		fx_test(test_status_set_again_tells_nothing),
+		fx_test(test_status_zero_again_is_another_reset_without_a_change_of_status),
 		fx_test(test_status_failed_ends_the_driver),
 		fx_test(test_status_zero_resets),
 		fx_test(test_status_not_negotiated_makes_the_driver_ready_with_its_rings),

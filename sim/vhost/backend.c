@@ -123,6 +123,13 @@ static bool driver_ready(const struct backend *be)
 			return false;
 	if (!(be->protocol_acked & F_STATUS))
 		return true;
+	/*
+	 * Only a front-end that passes the driver's status on says so by it. QEMU's generic device
+	 * (vhost-user-test-device of 11.1) acknowledges F_STATUS, sets FEATURES_OK by itself and
+	 * nothing else, and starts the rings when the driver sets DRIVER_OK.
+	 */
+	if (be->status == VIRTIO_STATUS_FEATURES_OK)
+		return true;
 	return (be->status & VIRTIO_STATUS_DRIVER_OK) && !(be->status & VIRTIO_STATUS_FAILED);
 }
 
@@ -428,11 +435,9 @@ static bool acks(const struct backend *be)
 static int answer(const struct backend *be, const struct request *request, bool need_reply,
 		  int result, struct vhost_msg *reply)
 {
-	if (request && request->reply == REPLY_BODY) {
-		if (result == BACKEND_REFUSED)
-			reply->size = 0;
+	/* The handler set the body; one that refuses leaves it empty. */
+	if (request && request->reply == REPLY_BODY)
 		return 1;
-	}
 	if (need_reply || (request && request->reply == REPLY_LOG && (be->protocol_acked & F_LOG)))
 		return backend_reply_u64(reply, result == BACKEND_REFUSED);
 	return 0;
