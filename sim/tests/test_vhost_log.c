@@ -284,6 +284,21 @@ static void test_log_address_of_a_used_ring_beyond_the_log_is_refused(void **sta
 	close(log);
 }
 
+static void test_log_need_not_cover_a_used_ring_that_is_not_logged(void **state)
+{
+	struct fx *fx = *state;
+	struct fx_addr addr = fx_ring_addr(0, FX_NUM);
+	int log = fx_memfd(LOG_BYTES);
+
+	fx_run(fx);
+	addr.log = UINT64_MAX;
+	fx_addr(fx, 0, &addr);
+	assert_served(fx);
+	fx_log_base(fx, LOG_BYTES, 0, log);
+	assert_served(fx);
+	close(log);
+}
+
 static void test_log_that_does_not_cover_a_logged_used_ring_is_refused(void **state)
 {
 	struct fx *fx = *state;
@@ -381,6 +396,7 @@ int main(void)
 		fx_test(test_log_marks_the_used_ring_where_it_is_told_to),
 		fx_test(test_log_leaves_the_used_ring_out_without_the_flag),
 		fx_test(test_log_address_of_a_used_ring_beyond_the_log_is_refused),
+		fx_test(test_log_need_not_cover_a_used_ring_that_is_not_logged),
 		fx_test(test_log_that_does_not_cover_a_logged_used_ring_is_refused),
 		fx_test(test_log_fd_is_signalled_with_interrupts_while_logging),
 		fx_test(test_log_fd_replaced_closes_the_one_before),

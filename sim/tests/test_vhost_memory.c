@@ -220,6 +220,20 @@ static void test_mem_region_that_wraps_in_user_addresses_is_refused(void **state
 	refuse_region(*state, region, VIOLATION_VU_MEM_REGION);
 }
 
+/* What is impossible in itself is told before the file is looked at. */
+static void test_mem_region_that_wraps_and_has_too_short_a_file_is_refused_for_itself(void **state)
+{
+	struct fx_region region = fx_whole_memory();
+
+	negotiated(*state);
+	region.size++;
+	region.guest = UINT64_MAX - PAGE;
+	refuse_region(*state, region, VIOLATION_VU_MEM_REGION);
+	region.guest = FX_GUEST;
+	region.user = UINT64_MAX - PAGE;
+	refuse_region(*state, region, VIOLATION_VU_MEM_REGION);
+}
+
 static void test_mem_region_that_wraps_in_its_file_is_refused(void **state)
 {
 	struct fx_region region = fx_whole_memory();
@@ -727,6 +741,7 @@ int main(void)
 		fx_test(test_mem_region_that_is_empty_is_refused),
 		fx_test(test_mem_region_that_wraps_in_guest_addresses_is_refused),
 		fx_test(test_mem_region_that_wraps_in_user_addresses_is_refused),
+		fx_test(test_mem_region_that_wraps_and_has_too_short_a_file_is_refused_for_itself),
 		fx_test(test_mem_region_that_wraps_in_its_file_is_refused),
 		fx_test(test_mem_region_of_a_size_that_wraps_everything_is_refused),
 		fx_test(test_mem_region_longer_than_its_file_is_refused),

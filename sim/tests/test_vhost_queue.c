@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rings: size, addresses, base, enabling, start and stop. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,30 @@ static void test_ring_address_outside_memory_is_refused(void **state)
 	}
 }
 
+static void test_ring_address_refused_is_named_in_the_report(void **state)
+{
+	struct fx *fx = *state;
+	struct fx_addr addr = fx_ring_addr(0, FX_NUM);
+
+	sized_queue(fx);
+	addr.used = 0x1000;
+	fx_addr(fx, 0, &addr);
+	assert_int_equal(fx->reports[0].queue, 0);
+	assert_int_equal(fx->reports[0].expected, vring_used_bytes(FX_NUM));
+	assert_int_equal(fx->reports[0].seen, 0x1000);
+	assert_refused(fx, VIOLATION_VU_RING_ADDRESS);
+	addr.avail = 0x2000;
+	fx_addr(fx, 0, &addr);
+	assert_int_equal(fx->reports[0].expected, vring_avail_bytes(FX_NUM));
+	assert_int_equal(fx->reports[0].seen, 0x2000);
+	assert_refused(fx, VIOLATION_VU_RING_ADDRESS);
+	addr.desc = 0x3000;
+	fx_addr(fx, 0, &addr);
+	assert_int_equal(fx->reports[0].expected, vring_desc_bytes(FX_NUM));
+	assert_int_equal(fx->reports[0].seen, 0x3000);
+	assert_refused(fx, VIOLATION_VU_RING_ADDRESS);
+}
+
 static void test_ring_address_up_to_the_last_byte_is_accepted(void **state)
 {
 	struct fx *fx = *state;
@@ -353,6 +378,52 @@ static void test_ring_address_found_wrong_by_its_size_refuses_the_size(void **st
 }
 
 /* start */
+
+/* Linked with --wrap=calloc: what virtq_start() allocates can be made to fail. */
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+static bool no_memory;
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(count, size);
+}
+
+static void test_start_without_memory_of_this_process_is_its_own_failure(void **state)
+{
+	struct fx *fx = *state;
+	int fds;
+
+	fx_negotiate(fx, FX_ACKED, FX_PROTOCOL);
+	fx_memory(fx);
+	fx_ring(fx, 0);
+	fx_state(fx, VHOST_GET_VRING_BASE, 0, 0);
+	fx_state(fx, VHOST_SET_VRING_ENABLE, 0, 1);
+	fds = fx_open_fds();
+	fx->events[0] = '\0';
+	no_memory = true;
+	fx_event(fx, VHOST_SET_VRING_KICK, 0, fx->kick[0]);
+	no_memory = false;
+	assert_int_equal(fx->result, -ENOMEM);
+	assert_false(fx->be.queues[0].vq.started);
+	assert_false(fx->be.queues[0].kick_set);
+	assert_int_equal(fx_open_fds(), fds);
+	assert_events(fx, "");
+}
+
+static void test_start_of_many_without_memory_of_this_process_is_its_own_failure(void **state)
+{
+	struct fx *fx = *state;
+
+	fx_negotiate(fx, FX_ACKED, FX_PROTOCOL);
+	fx_memory(fx);
+	fx_ring(fx, 0);
+	no_memory = true;
+	fx_u64(fx, VHOST_SET_FEATURES, FX_FEATURES);
+	no_memory = false;
+	assert_int_equal(fx->result, -ENOMEM);
+	assert_false(fx->be.queues[0].vq.started);
+}
 
 #define STEPS 6
 
@@ -526,6 +597,25 @@ static void test_disable_stops_the_ring_and_enable_goes_on(void **state)
 }
 
 /* what cannot change while a ring runs */
+
+static void test_enable_refused_again_leaves_a_ring_enabled(void **state)
+{
+	struct fx *fx = *state;
+	struct fx_addr addr = fx_ring_addr(0, FX_NUM);
+	struct fx_region elsewhere = fx_whole_memory();
+
+	fx_negotiate(fx, FX_ACKED, FX_PROTOCOL);
+	fx_addr(fx, 0, &addr);
+	fx_state(fx, VHOST_SET_VRING_NUM, 0, FX_NUM);
+	fx_event(fx, VHOST_SET_VRING_KICK, 0, fx->kick[0]);
+	fx_state(fx, VHOST_SET_VRING_ENABLE, 0, 1);
+	elsewhere.user += UINT64_C(1) << 40;
+	fx_region(fx, VHOST_ADD_MEM_REG, &elsewhere, fx->memory);
+	assert_served(fx);
+	fx_state(fx, VHOST_SET_VRING_ENABLE, 0, 1);
+	assert_refused(fx, VIOLATION_VU_RING_ADDRESS);
+	assert_true(fx->be.queues[0].enabled);
+}
 
 static void test_running_ring_refuses_another_size(void **state)
 {
@@ -765,6 +855,7 @@ int main(void)
 		fx_test(test_ring_address_misaligned_is_refused),
 		fx_test(test_ring_address_misaligned_is_refused_before_memory_is_known),
 		fx_test(test_ring_address_outside_memory_is_refused),
+		fx_test(test_ring_address_refused_is_named_in_the_report),
 		fx_test(test_ring_address_up_to_the_last_byte_is_accepted),
 		fx_test(test_ring_address_refused_keeps_the_one_before),
 		fx_test(test_ring_address_across_two_regions_is_refused),
@@ -773,6 +864,8 @@ int main(void)
 		fx_test(test_ring_address_found_wrong_at_the_kick_refuses_the_kick),
 		fx_test(test_ring_address_found_wrong_when_enabled_refuses_that),
 		fx_test(test_ring_address_found_wrong_by_its_size_refuses_the_size),
+		fx_test(test_start_without_memory_of_this_process_is_its_own_failure),
+		fx_test(test_start_of_many_without_memory_of_this_process_is_its_own_failure),
 		fx_test(test_start_happens_with_the_last_step_whatever_their_order),
 		fx_test(test_start_of_all_rings_and_driver_ok_is_told_in_this_order),
 		fx_test(test_start_without_protocol_features_needs_no_enabling),
@@ -782,6 +875,7 @@ int main(void)
 		fx_test(test_enable_with_another_number_than_0_and_1_is_refused),
 		fx_test(test_enable_of_a_running_ring_changes_nothing),
 		fx_test(test_disable_stops_the_ring_and_enable_goes_on),
+		fx_test(test_enable_refused_again_leaves_a_ring_enabled),
 		fx_test(test_running_ring_refuses_another_size),
 		fx_test(test_running_ring_refuses_another_base),
 		fx_test(test_running_ring_refuses_other_addresses),

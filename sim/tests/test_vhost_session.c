@@ -279,6 +279,28 @@ static void test_status_features_ok_alone_leaves_it_to_the_rings_as_qemu_does(vo
 	assert_events(fx, "started:1 kick_fd:1:set driver_ok kick:0 kick:1");
 }
 
+/* A driver that is heard has to say DRIVER_OK, whatever else it said before. */
+static void test_status_without_driver_ok_keeps_the_driver_from_being_ready(void **state)
+{
+	static const uint8_t steps[] = {1, 3, 11};
+	struct fx *fx = *state;
+
+	fx_negotiate(fx, FX_ACKED, FX_PROTOCOL);
+	fx_memory(fx);
+	for (unsigned int i = 0; i < FX_NUM_QUEUES; i++) {
+		fx_ring(fx, i);
+		fx_state(fx, VHOST_SET_VRING_ENABLE, i, 1);
+	}
+	assert_false(fx->be.driver_ok);
+	for (unsigned int i = 0; i < sizeof(steps); i++) {
+		fx_u64(fx, VHOST_SET_STATUS, steps[i]);
+		assert_served(fx);
+		assert_false(fx->be.driver_ok);
+	}
+	fx_u64(fx, VHOST_SET_STATUS, 15);
+	assert_true(fx->be.driver_ok);
+}
+
 static void test_status_set_again_tells_nothing(void **state)
 {
 	struct fx *fx = *state;
@@ -568,6 +590,7 @@ int main(void)
 		fx_test(test_status_driver_ok_without_features_ok_is_accepted_on_a_legacy_one),
 		fx_test(test_status_driver_ok_before_rings_run_waits_for_them),
 		fx_test(test_status_features_ok_alone_leaves_it_to_the_rings_as_qemu_does),
+		fx_test(test_status_without_driver_ok_keeps_the_driver_from_being_ready),
 		fx_test(test_status_set_again_tells_nothing),
 		fx_test(test_status_zero_again_is_another_reset_without_a_change_of_status),
 		fx_test(test_status_failed_ends_the_driver),

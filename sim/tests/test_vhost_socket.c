@@ -372,6 +372,20 @@ static void test_read_closes_descriptors_that_come_inside_a_message(void **state
 	}
 }
 
+static void test_read_takes_no_other_ancillary_data_for_descriptors(void **state)
+{
+	struct wire *w = *state;
+	uint8_t bytes[MESSAGE_SIZE];
+	int on = 1;
+
+	assert_int_equal(setsockopt(w->fds[OUR_END], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	put_message(bytes, 1, 2);
+	send_bytes(w, bytes, sizeof(bytes), &w->fx->memory, 1);
+	assert_message(w, 1, 2);
+	assert_int_equal(w->msg.fd_count, 1);
+	assert_int_equal(w->msg.fds_lost, 0);
+}
+
 static void test_read_gives_each_message_its_own_descriptors(void **state)
 {
 	struct wire *w = *state;
@@ -609,6 +623,7 @@ int main(void)
 		fx_test(test_read_takes_as_many_descriptors_as_a_message_may_have),
 		fx_test(test_read_closes_and_counts_surplus_descriptors),
 		fx_test(test_read_closes_descriptors_that_come_inside_a_message),
+		fx_test(test_read_takes_no_other_ancillary_data_for_descriptors),
 		fx_test(test_read_gives_each_message_its_own_descriptors),
 		fx_test(test_read_of_an_unfinished_message_closes_its_descriptors_at_the_end),
 		fx_test(test_read_counts_descriptors_that_the_process_limit_cut_off),

@@ -321,6 +321,7 @@ int backend_set_vring_enable(struct backend *be, struct vhost_msg *msg, struct v
 {
 	struct backend_queue *q;
 	unsigned int index;
+	bool enabled_before;
 	uint32_t enable;
 	int ret = get_state(be, msg, &index, &enable);
 
@@ -339,12 +340,11 @@ int backend_set_vring_enable(struct backend *be, struct vhost_msg *msg, struct v
 		q->enabled = false;
 		return 0;
 	}
-	if (q->enabled)
-		return 0;
+	enabled_before = q->enabled;
 	q->enabled = true;
 	ret = backend_queue_try_start(be, index, true);
 	if (ret)
-		q->enabled = false;
+		q->enabled = enabled_before;
 	return ret;
 }
 
