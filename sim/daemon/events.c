@@ -183,10 +183,13 @@ void events_violation(struct events *events, const struct violation_record *reco
 /* Members that a message has in both directions. */
 static json_t *message_members(struct events *events, const struct remote_event *event)
 {
-	return json_pack("{s:I, s:I, s:I, s:i, s:i, s:o, s:i, s:I, s:I, s:I, s:I}", "src",
-			 (json_int_t)event->hdr.src, "dst", (json_int_t)event->hdr.dst, "reserved",
-			 (json_int_t)event->hdr.reserved, "len", event->hdr.len, "flags",
-			 event->hdr.flags, "data",
+	json_t *header =
+		event->header ? events_bytes(events, event->header, RPMSG_HDR_SIZE) : json_null();
+
+	return json_pack("{s:o, s:I, s:I, s:I, s:i, s:i, s:o, s:i, s:I, s:I, s:I, s:I}", "header",
+			 header, "src", (json_int_t)event->hdr.src, "dst",
+			 (json_int_t)event->hdr.dst, "reserved", (json_int_t)event->hdr.reserved,
+			 "len", event->hdr.len, "flags", event->hdr.flags, "data",
 			 events_bytes(events, event->payload, event->payload_size), "desc_id",
 			 event->desc_id, "desc_len", (json_int_t)event->desc_len, "desc_count",
 			 (json_int_t)event->desc_count, "readable", (json_int_t)event->readable,

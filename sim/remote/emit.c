@@ -5,13 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
-static void report_sent(struct remote *remote, const struct outgoing *out,
+static void report_sent(struct remote *remote, const struct outgoing *out, const uint8_t *header,
 			const struct virtq_chain *chain, uint32_t used_len)
 {
 	struct remote_event event = {
 		.type = REMOTE_EVENT_SENT,
 		.queue = RPMSG_QUEUE_INPUT,
 		.hdr = out->hdr,
+		.header = header,
 		.payload = out->payload,
 		.payload_size = out->size,
 		.desc_id = chain->head,
@@ -32,15 +33,13 @@ static void report_sent(struct remote *remote, const struct outgoing *out,
 	remote->ops->event(remote->ctx, &event);
 }
 
-static bool write_message(struct remote *remote, const struct outgoing *out,
+static bool write_message(struct remote *remote, const struct outgoing *out, const uint8_t *header,
 			  const struct virtq_chain *chain)
 {
 	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
-	uint8_t header[RPMSG_HDR_SIZE];
 
-	rpmsg_hdr_encode(&out->hdr, header, remote->order);
-	return virtq_write(vq, chain, 0, header, sizeof(header)) == (int64_t)sizeof(header) &&
-	       virtq_write(vq, chain, sizeof(header), out->payload, out->size) == out->size;
+	return virtq_write(vq, chain, 0, header, RPMSG_HDR_SIZE) == RPMSG_HDR_SIZE &&
+	       virtq_write(vq, chain, RPMSG_HDR_SIZE, out->payload, out->size) == out->size;
 }
 
 /*
@@ -79,6 +78,7 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
 	uint32_t used_len = out->used_len_set ? out->used_len : RPMSG_HDR_SIZE + out->size;
 	struct virtq_chain chain;
+	uint8_t header[RPMSG_HDR_SIZE];
 	struct service *service;
 	bool written;
 	int ret;
@@ -94,7 +94,8 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 
 	remote->stats.queues[RPMSG_QUEUE_INPUT].popped++;
 	checker_input_buffer(remote, &chain);
-	written = write_message(remote, out, &chain);
+	rpmsg_hdr_encode(&out->hdr, header, remote->order);
+	written = write_message(remote, out, header, &chain);
 	if (!queue_return(remote, RPMSG_QUEUE_INPUT, chain.head, written ? used_len : 0) ||
 	    !written) {
 		remote->stats.send_failed++;
@@ -107,7 +108,7 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 		service->sent++;
 	if (remote->ops->event != NULL) {
 		receive_report(remote);
-		report_sent(remote, out, &chain, used_len);
+		report_sent(remote, out, header, &chain, used_len);
 	}
 	return 0;
 }

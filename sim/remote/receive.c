@@ -83,6 +83,7 @@ void receive_report(struct remote *remote)
 		.type = REMOTE_EVENT_MESSAGE,
 		.queue = RPMSG_QUEUE_OUTPUT,
 		.hdr = in->hdr,
+		.header = in->payload == remote->message ? NULL : remote->message,
 		.payload = in->payload,
 		.payload_size = in->size,
 		.desc_id = in->chain.head,

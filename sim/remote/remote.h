@@ -57,11 +57,12 @@ enum remote_event_type {
 	REMOTE_EVENT_KICK,     /* the host kicked: queue */
 };
 
-/* What happened; payload and ns are valid during the callback only. */
+/* What happened; header, payload and ns are valid during the callback only. */
 struct remote_event {
 	enum remote_event_type type;
 	unsigned int queue;
 	struct rpmsg_hdr hdr;
+	const uint8_t *header; /* RPMSG_HDR_SIZE bytes as in guest memory; NULL: there were less */
 	const uint8_t *payload;
 	uint32_t payload_size; /* bytes at payload: hdr.len, or what there was of it */
 	uint16_t desc_id;
