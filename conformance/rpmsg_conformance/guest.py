@@ -114,6 +114,7 @@ def run_script(script: Path, *arguments: str) -> Path:
 
     Raises TargetUnreachable when it fails (it has said why) or prints no existing path.
     """
+    command = " ".join([str(script), *arguments])
     if not script.is_file():
         raise TargetUnreachable(f"{script} is not there; give the path by option instead")
     child = processes.spawn(
@@ -125,11 +126,11 @@ def run_script(script: Path, *arguments: str) -> Path:
     status = child.process.wait()
     child.stop()
     if status != 0:
-        raise TargetUnreachable(f"{script} {" ".join(arguments)} failed with status {status}; see above")
+        raise TargetUnreachable(f"{command} failed with status {status}; see above")
     lines = output.split("\n")
     path = Path(lines[-2] if len(lines) > 1 else output)
     if not path.is_absolute() or not path.exists():
-        raise TargetUnreachable(f"{script} {" ".join(arguments)} printed no path: {output[:200]!r}")
+        raise TargetUnreachable(f"{command} printed no path: {output[:200]!r}")
     return path
 
 
