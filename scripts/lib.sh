@@ -84,17 +84,24 @@ work_dir() {
 
 CLEANUP=()
 CHILD=
+SLEEPER=
+# A script that wants to be called while a child runs sets this, and defines tick.
+TICK_SECONDS=
 
 # cleanup_on_exit PATH: removes PATH however the script ends (short of SIGKILL).
 cleanup_on_exit() {
 	CLEANUP+=("$1")
 }
 
+# stop_child: ends the group that run_group started, if anything of it still runs.
 stop_child() {
+	local tries
+	[ -z "$SLEEPER" ] || kill "$SLEEPER" 2>/dev/null || true
+	SLEEPER=
 	[ -n "$CHILD" ] || return 0
 	kill -TERM -- "-$CHILD" 2>/dev/null || true
-	local tries
-	for ((tries = 0; tries < 50; tries++)); do
+	# Time enough for a conformance run to take down its guests.
+	for ((tries = 0; tries < 150; tries++)); do
 		kill -0 -- "-$CHILD" 2>/dev/null || break
 		sleep 0.1
 	done
@@ -115,12 +122,23 @@ trap 'exit 143' TERM
 # run_group COMMAND...: runs COMMAND in a process group of its own, so that a signal to this
 # script ends it and all its children at once. Returns its status.
 run_group() {
-	local status=0
+	local status=0 ended
 	set -m
 	"$@" </dev/null &
 	CHILD=$!
 	set +m
-	wait "$CHILD" || status=$?
+	if [ -z "$TICK_SECONDS" ]; then
+		wait "$CHILD" || status=$?
+	else
+		while :; do
+			sleep "$TICK_SECONDS" &
+			SLEEPER=$!
+			status=0
+			wait -n -p ended "$CHILD" "$SLEEPER" || status=$?
+			[ "${ended:-}" = "$SLEEPER" ] || break
+			tick
+		done
+	fi
 	# The group outlives its leader only if something was left running.
 	stop_child
 	return "$status"
