@@ -93,6 +93,19 @@ cleanup_on_exit() {
 	CLEANUP+=("$1")
 }
 
+# group_runs PGID: true while a process of the group runs. Zombies do not count: where process 1 is
+# a plain program, as in many containers, nobody ever collects them.
+group_runs() {
+	local file line
+	kill -0 -- "-$1" 2>/dev/null || return 1
+	for file in /proc/[0-9]*/stat; do
+		{ read -r line <"$file"; } 2>/dev/null || continue
+		# After the command's name in brackets: state, parent, group.
+		[[ ! ${line##*) } =~ ^[^ZX]' '[0-9]+' '"$1"' ' ]] || return 0
+	done
+	return 1
+}
+
 # stop_child: ends the group that run_group started, if anything of it still runs.
 stop_child() {
 	local tries
@@ -102,7 +115,7 @@ stop_child() {
 	kill -TERM -- "-$CHILD" 2>/dev/null || true
 	# Time enough for a conformance run to take down its guests.
 	for ((tries = 0; tries < 150; tries++)); do
-		kill -0 -- "-$CHILD" 2>/dev/null || break
+		group_runs "$CHILD" || break
 		sleep 0.1
 	done
 	kill -KILL -- "-$CHILD" 2>/dev/null || true
