@@ -136,6 +136,7 @@ int child_spawn(struct call *call, pid_t *pid)
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t parent = getpid();
 	struct child *child;
+	sigset_t all, before;
 	int err = -EAGAIN;
 
 	if (shared == MAP_FAILED)
@@ -144,12 +145,16 @@ int child_spawn(struct call *call, pid_t *pid)
 	pthread_mutex_lock(&lock);
 	child = find_entry(0);
 	if (child) {
+		/* A signal for the child waits until the handlers of the agent's are gone there. */
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
 		command_begin(call);
 		*pid = fork();
 		if (*pid == 0)
 			be_child(call, shared, parent);
 		command_end(call);
 		err = *pid < 0 ? -errno : 0;
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
 	if (!err)
 		*child = (struct child){.pid = *pid, .shared = shared};

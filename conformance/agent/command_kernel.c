@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -45,13 +46,18 @@ static int run_rmmod(struct call *call)
 static int run_kmsg(struct call *call)
 {
 	struct json_value *text = command_value(call, "text");
+	struct iovec line[] = {
+		{.iov_base = text->text, .iov_len = text->length},
+		/* Without it the record stays open, and unseen, until the next one. */
+		{.iov_base = (char[]){'\n'}, .iov_len = 1},
+	};
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	ssize_t ret;
 
 	if (fd < 0)
 		return command_fail(call, -errno, "open /dev/kmsg");
 	command_begin(call);
-	ret = write(fd, text->text, text->length);
+	ret = writev(fd, line, 2);
 	command_end(call);
 	if (ret < 0)
 		ret = command_fail(call, -errno, "write /dev/kmsg");

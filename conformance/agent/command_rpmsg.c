@@ -143,19 +143,28 @@ static int run_channels(struct call *call)
 	return 0;
 }
 
-#define ENDPOINT_ARGUMENTS                                                                         \
-	{                                                                                          \
-		{"fd", ARGUMENT_FD, REQUIRED, 0}, {"name", ARGUMENT_TEXT, REQUIRED, 32},           \
-			{"src", ARGUMENT_ADDRESS, OPTIONAL, 0},                                    \
-		{                                                                                  \
-			"dst", ARGUMENT_ADDRESS, OPTIONAL, 0                                       \
-		}                                                                                  \
-	}
-
 const struct command command_rpmsg_table[] = {
-	{"rpmsg_create_ept", run_create_ept, COMMAND_IN_CHILD, ENDPOINT_ARGUMENTS},
-	{"rpmsg_create_dev", run_create_dev, COMMAND_IN_CHILD, ENDPOINT_ARGUMENTS},
-	{"rpmsg_release_dev", run_release_dev, COMMAND_IN_CHILD, ENDPOINT_ARGUMENTS},
+	{"rpmsg_create_ept",
+	 run_create_ept,
+	 COMMAND_IN_CHILD,
+	 {{"fd", ARGUMENT_FD, REQUIRED, 0},
+	  {"name", ARGUMENT_TEXT, REQUIRED, 32},
+	  {"src", ARGUMENT_ADDRESS, OPTIONAL, 0},
+	  {"dst", ARGUMENT_ADDRESS, OPTIONAL, 0}}},
+	{"rpmsg_create_dev",
+	 run_create_dev,
+	 COMMAND_IN_CHILD,
+	 {{"fd", ARGUMENT_FD, REQUIRED, 0},
+	  {"name", ARGUMENT_TEXT, REQUIRED, 32},
+	  {"src", ARGUMENT_ADDRESS, OPTIONAL, 0},
+	  {"dst", ARGUMENT_ADDRESS, OPTIONAL, 0}}},
+	{"rpmsg_release_dev",
+	 run_release_dev,
+	 COMMAND_IN_CHILD,
+	 {{"fd", ARGUMENT_FD, REQUIRED, 0},
+	  {"name", ARGUMENT_TEXT, REQUIRED, 32},
+	  {"src", ARGUMENT_ADDRESS, OPTIONAL, 0},
+	  {"dst", ARGUMENT_ADDRESS, OPTIONAL, 0}}},
 	{"rpmsg_destroy_ept",
 	 run_destroy_ept,
 	 COMMAND_IN_CHILD,
