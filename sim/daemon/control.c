@@ -105,16 +105,16 @@ static void send_output(struct control_client *client, struct output *output)
 		close_client(client);
 		return;
 	}
-	output->refs++;
 	write->write.data = write;
 	write->client = client;
 	write->output = output;
 	buffer = uv_buf_init(output->text, (unsigned int)output->size);
 	if (uv_write(&write->write, stream, &buffer, 1, on_written)) {
-		drop_output(output);
 		free(write);
 		close_client(client);
+		return;
 	}
+	output->refs++; /* dropped by on_written(), which is never called from uv_write() */
 }
 
 static void send_json(struct control_client *client, json_t *json)

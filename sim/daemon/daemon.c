@@ -14,6 +14,11 @@
 #include "daemon/log.h"
 #include "daemon/rpc.h"
 
+/* What ends the program, cleanly. SIGHUP: the terminal went away. */
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+#define SIGNAL_COUNT (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
+
 /* An instance in the daemon's list. */
 struct daemon_remote {
 	struct instance instance;
@@ -24,7 +29,7 @@ struct daemon_remote {
 struct daemon {
 	const struct options *options;
 	uv_loop_t loop;
-	uv_signal_t signals[2];
+	uv_signal_t signals[SIGNAL_COUNT];
 	struct daemon_remote *remotes;
 	unsigned int serving; /* instances that a front-end can still come to */
 	struct control control;
@@ -41,7 +46,7 @@ static void stop(struct daemon *daemon)
 	for (struct daemon_remote *remote = daemon->remotes; remote; remote = remote->next)
 		instance_stop(&remote->instance);
 	control_stop(&daemon->control);
-	for (int i = 0; daemon->signals_open && i < 2; i++)
+	for (size_t i = 0; daemon->signals_open && i < SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&daemon->signals[i], NULL);
 }
 
@@ -61,9 +66,40 @@ static void on_signal(uv_signal_t *handle, int number)
 	stop(handle->data);
 }
 
+/* nohup(1) starts programs with SIGHUP ignored, and means it. */
+static bool hangup_is_ignored(void)
+{
+	struct sigaction action;
+
+	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static int catch_signals(struct daemon *daemon)
+{
+	bool nohup = hangup_is_ignored();
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		uv_signal_init(&daemon->loop, &daemon->signals[i]);
+		daemon->signals[i].data = daemon;
+	}
+	daemon->signals_open = true;
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		int ret;
+
+		if (signal_numbers[i] == SIGHUP && nohup)
+			continue;
+		ret = uv_signal_start(&daemon->signals[i], on_signal, signal_numbers[i]);
+		if (ret) {
+			log_error("cannot handle signals: %s", uv_strerror(ret));
+			return ret;
+		}
+	}
+	return 0;
+}
+
 static int open_loop(struct daemon *daemon)
 {
-	static const int numbers[2] = {SIGTERM, SIGINT};
 	int ret = uv_loop_init(&daemon->loop);
 
 	if (ret) {
@@ -71,20 +107,7 @@ static int open_loop(struct daemon *daemon)
 		return ret;
 	}
 	daemon->loop_open = true;
-	signal(SIGPIPE, SIG_IGN);
-	for (int i = 0; i < 2; i++) {
-		uv_signal_init(&daemon->loop, &daemon->signals[i]);
-		daemon->signals[i].data = daemon;
-	}
-	daemon->signals_open = true;
-	for (int i = 0; i < 2; i++) {
-		ret = uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
-		if (ret) {
-			log_error("cannot handle signals: %s", uv_strerror(ret));
-			return ret;
-		}
-	}
-	return 0;
+	return catch_signals(daemon);
 }
 
 /* Instances with a static address first: dynamic ones then find what is left. */

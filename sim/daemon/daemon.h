@@ -12,7 +12,7 @@
  * daemon_run() - serve until told to stop
  * @options: options of the action OPTIONS_SERVE
  *
- * Ends at SIGTERM and SIGINT, or when no front-end can come any more (--once, connected
+ * Ends at SIGTERM, SIGINT and SIGHUP, or when no front-end can come any more (--once, connected
  * --fd). Socket files are removed in every case. What goes wrong is logged.
  *
  * Return: exit status: 0, or 1 when it could not start or go on.

@@ -245,7 +245,7 @@ void listener_close(struct listener *listener)
 		remove_socket_file(listener);
 	if (listener->fd >= 0)
 		close(listener->fd);
-	if (listener->lock_fd >= 0) {
+	if (listener->lock_fd >= 0 && listener->lock_path) {
 		unlink(listener->lock_path); /* before the lock is let go */
 		close(listener->lock_fd);
 	}

@@ -11,6 +11,8 @@ static json_t *queue_json(struct instance *instance, unsigned int index)
 
 	if (queue->vq.started && !queue->vq.broken)
 		pending = virtq_avail_count(&queue->vq);
+	if (pending < 0)
+		instance_schedule(instance); /* it broke under our look: let the remote find out */
 	return json_pack("{s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:i, s:i}", "size",
 			 (json_int_t)queue->num, "enabled", queue->enabled, "broken",
 			 queue->vq.broken, "kicks", events_number(stats->kicks), "calls",

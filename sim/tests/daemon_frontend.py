@@ -42,6 +42,7 @@ F_PROTOCOL_FEATURES = 1 << 30
 F_VERSION_1 = 1 << 32
 PROTOCOL_F_REPLY_ACK = 1 << 3
 PROTOCOL_F_STATUS = 1 << 16
+VRING_NOFD = 1 << 8
 FLAG_VERSION = 1
 FLAG_NEED_REPLY = 8
 
@@ -169,8 +170,11 @@ class Host:
         self.inbox: list[tuple[int, int, bytes]] = []
         self.free = list(range(size))  # send buffers
 
-    def start(self, features: int = F_NS | F_VERSION_1) -> None:
-        """Negotiate, set the rings up, post all receive buffers, set DRIVER_OK."""
+    def start(self, features: int = F_NS | F_VERSION_1, kicks: bool = True) -> None:
+        """Negotiate, set the rings up, post all receive buffers, set DRIVER_OK.
+
+        kicks: false gives the back-end no kick descriptors, so that it has to poll.
+        """
         front_end = self.front_end
         protocol = PROTOCOL_F_REPLY_ACK | PROTOCOL_F_STATUS
         front_end.send(SET_OWNER)
@@ -189,10 +193,10 @@ class Host:
             ring.describe(index, self.GUEST + ring.buffer(index), BUFFER_SIZE, 2)
             ring.expose(index)
         for queue, ring in enumerate(self.rings):
-            self._set_up(queue, ring)
+            self._set_up(queue, ring, kicks)
         front_end.acked(SET_STATUS, struct.pack("<Q", STATUS_DRIVER_OK))
 
-    def _set_up(self, queue: int, ring: Ring) -> None:
+    def _set_up(self, queue: int, ring: Ring, kicks: bool) -> None:
         front_end = self.front_end
         front_end.acked(SET_VRING_NUM, struct.pack("<II", queue, ring.size))
         addresses = [self.USER + part for part in (ring.desc, ring.used, ring.avail)]
@@ -201,7 +205,10 @@ class Host:
         number = struct.pack("<Q", queue)
         front_end.acked(SET_VRING_ERR, number, (ring.err,))
         front_end.acked(SET_VRING_CALL, number, (ring.call,))
-        front_end.acked(SET_VRING_KICK, number, (ring.kick,))
+        if kicks:
+            front_end.acked(SET_VRING_KICK, number, (ring.kick,))
+        else:
+            front_end.acked(SET_VRING_KICK, struct.pack("<Q", queue | VRING_NOFD))
         front_end.acked(SET_VRING_ENABLE, struct.pack("<II", queue, 1))
 
     def send(self, src: int, dst: int, payload: bytes, length: int | None = None) -> int:

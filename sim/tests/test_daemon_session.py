@@ -34,9 +34,11 @@ def attach() -> Iterator[Callable[..., Host]]:
     """A host whose driver is ready; closed at the end of the test."""
     hosts: list[Host] = []
 
-    def attach_it(sim, features: int = F_NS | F_VERSION_1, size: int = 8) -> Host:
+    def attach_it(
+        sim, features: int = F_NS | F_VERSION_1, size: int = 8, kicks: bool = True
+    ) -> Host:
         hosts.append(Host(FrontEnd(sim.socket_path), size))
-        hosts[-1].start(features)
+        hosts[-1].start(features, kicks)
         return hosts[-1]
 
     yield attach_it
@@ -77,6 +79,15 @@ def test_session_without_f_ns_nothing_is_announced(start, connect, attach):
     host.send(2000, 1030, b"first")
 
     assert host.receive() == (1030, 2000, b"first")
+
+
+def test_session_ring_without_kick_descriptors_is_polled(start, attach):
+    host = attach(start("--service", "rpmsg-echo,addr=1030"), kicks=False)
+    host.receive_announcement()
+
+    for number in range(3):
+        host.send(2000, 1030, bytes([number]))
+        assert host.receive() == (1030, 2000, bytes([number]))
 
 
 def test_session_announce_and_withdraw_reach_the_host_at_once(start, connect, attach):
@@ -437,6 +448,17 @@ def test_session_impossible_index_breaks_the_queue_and_signals_its_error(start, 
     stats = control.call("stats")
     assert [queue["broken"] for queue in stats["queues"]] == [False, True]
     assert stats["violations"] == {"vq-avail-jump": 1}
+
+
+def test_session_queue_that_breaks_under_stats_signals_its_error_too(start, connect, attach):
+    sim = start()
+    host, control = attach(sim), connect(sim)
+    ring = host.rings[OUTPUT]
+
+    struct.pack_into("<H", host.memory, ring.avail + 2, 1000)
+
+    assert control.call("stats")["queues"][OUTPUT]["broken"]
+    assert select.select([ring.err], [], [], DEADLINE_S)[0]
 
 
 def test_session_after_a_broken_queue_the_next_host_is_served(start, attach):

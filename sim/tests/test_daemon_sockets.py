@@ -46,7 +46,7 @@ def test_sockets_files_belong_to_the_user_alone(start):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_sockets_signal_ends_with_status_0_and_removes_the_files(start, number):
     sim = start()
 
@@ -307,3 +307,41 @@ def test_sockets_running_out_of_descriptors_does_not_end_the_service(start):
     assert front_end.reply()
     assert "cannot accept a connection" in sim.log_text()
     front_end.close()
+
+
+def test_sockets_hangup_under_nohup_is_ignored(start):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        sim = start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    sim.process.send_signal(signal.SIGHUP)
+
+    assert serves(sim.socket_path)
+
+
+def test_sockets_stuck_reader_of_standard_error_does_not_stop_the_service(binary, tmp_path):
+    path = tmp_path / "sim.sock"
+    ready, log = os.pipe(), os.pipe()
+    process = subprocess.Popen(
+        [binary, "--socket-path", str(path), "--log-level", "trace", "--ready-fd", str(ready[1])],
+        pass_fds=(ready[1],),
+        stderr=log[1],
+    )
+    os.close(ready[1])
+    assert os.read(ready[0], 6) == b"ready\n"
+    front_end = FrontEnd(path)
+
+    for _ in range(5000):  # a line each: several times what a pipe holds
+        assert front_end.ask_u64(GET_FEATURES)
+
+    os.read(log[0], 1 << 20)  # somebody reads again
+    front_end.close()
+    assert serves(path)
+    process.terminate()
+    assert process.wait(DEADLINE_S) == 0
+    os.close(log[1])
+    assert b"lines lost: standard error was full" in os.read(log[0], 1 << 20)
+    os.close(ready[0])
+    os.close(log[0])
