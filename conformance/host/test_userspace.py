@@ -7,7 +7,7 @@ import pytest
 
 from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import expect_equal
-from rpmsg_conformance.link import Channel, Link
+from rpmsg_conformance.link import RPMSG_CLASS, Channel, Link
 
 
 @pytest.mark.requirement("UA-001")
@@ -29,9 +29,10 @@ def test_userspace_create_ept_makes_a_device_with_these_attributes(
     name: str, src: int, dst: int, link: Link, agent: AgentClient
 ) -> None:
     node = link.create_endpoint(name, src, dst)
-    agent.wait_path(f"/dev/{node}").expect_success()
-    folder = f"/sys/class/rpmsg/{node}"
-    seen = {attribute: agent.file_text(f"{folder}/{attribute}") for attribute in ("name", "src", "dst")}
+    seen = {
+        attribute: agent.file_text(f"{RPMSG_CLASS}/{node}/{attribute}")
+        for attribute in ("name", "src", "dst")
+    }
     expect_equal(f"attributes of {node}", seen, {"name": name, "src": str(src), "dst": str(dst)})
 
 

@@ -206,9 +206,13 @@ class AgentClient:
         return [c for c in listed if str(c["device"]).startswith(device + ".")]
 
     def dmesg(self, since: int | None = None) -> tuple[list[str], int]:
-        """Lines of the kernel log after the mark ``since``, and the mark of its end."""
+        """Lines of the kernel log from the mark ``since`` on, and the mark of its end."""
         reply = self.call("dmesg", **({} if since is None else {"since": since}))
-        return list(reply["lines"]), int(reply["mark"])
+        lines = [
+            f"[{line['time_us'] / 1e6:12.6f}] <{line['level']}> {line['text']}"
+            for line in reply["lines"]
+        ]
+        return lines, int(reply["mark"])
 
     @property
     def lost(self) -> str | None:

@@ -21,7 +21,7 @@ PROFILES = frozenset(
 )
 
 #: The text is one line of the terminal table: longer explanations go into ``detail``.
-TEXT_LIMIT = 96
+TEXT_LIMIT = 88
 
 
 class Level(enum.StrEnum):

@@ -16,6 +16,7 @@ from rpmsg_conformance.qmp import QmpError
 from rpmsg_conformance.sim import RpcError, Simulator, SimulatorError
 
 RPMSG_DEVICES = "/sys/bus/rpmsg/devices"
+RPMSG_CLASS = "/sys/class/rpmsg"
 
 #: Linux gives a character device to channels of this name by itself.
 CHAR_CHANNEL = "rpmsg-raw"
@@ -156,15 +157,14 @@ class Link:
 
     def create_endpoint(self, name: str, src: int, dst: int) -> str:
         """Create an endpoint through the control device; returns its name, rpmsgN."""
-        control = self.control_path().removeprefix("/dev/")
-        folder = self._control_folder()
-        before = set(self.agent.entries(folder))
-        fd = self.open(f"/dev/{control}", "rdwr")
+        before = set(self.agent.entries(RPMSG_CLASS))
+        fd = self.open(self.control_path(), "rdwr")
         self.agent.call("rpmsg_create_ept", fd=fd, name=name, src=src, dst=dst)
         self.close(fd)
-        made = [n for n in self.agent.entries(folder) if n not in before and n != control]
+        made = [node for node in self.agent.entries(RPMSG_CLASS) if node not in before]
         if len(made) != 1 or not re.fullmatch(r"rpmsg\d+", made[0]):
-            raise Unmet("RPMSG_CREATE_EPT_IOCTL makes one rpmsgN", f"new entries: {made}")
+            raise Unmet(f"one new rpmsgN in {RPMSG_CLASS}", f"new entries: {made}")
+        self.agent.wait_path(f"/dev/{made[0]}").expect_success()
         return made[0]
 
     def only_entry(self, folder: str) -> str:
@@ -207,11 +207,6 @@ class Link:
             self.guest.unplug(self._plugged)
         finally:
             self._drop_simulator()
-
-    def _control_folder(self) -> str:
-        names = self.agent.entries(RPMSG_DEVICES)
-        prefix = f"{self.device}.rpmsg_ctrl."
-        return f"{RPMSG_DEVICES}/" + next(n for n in names if n.startswith(prefix)) + "/rpmsg"
 
     def _channel_names(self) -> list[str]:
         return [str(channel["device"]) for channel in self.agent.channels(self.device)]

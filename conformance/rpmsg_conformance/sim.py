@@ -155,15 +155,15 @@ class SimulatorClient:
         return self.call("stats")
 
     def mark(self) -> int:
-        """A position in the events, to be given to events() and wait_event() as ``since``."""
+        """A position behind every event that has happened, for events() and wait_event()."""
+        self._catch_up()
         with self._connection.changed:
             return len(self._events)
 
     def events(self, type: str | None = None, since: int = 0, **fields: Any) -> list[Event]:
-        """The events after ``since`` of this type and with these field values."""
-        with self._connection.changed:
-            found = self._events[since:]
-        return [e for e in found if (type is None or e.type == type) and e.matches(fields)]
+        """All events that have happened after ``since``, of this type and with these values."""
+        self._catch_up()
+        return [e for e in self._seen(since) if type in (None, e.type) and e.matches(fields)]
 
     def wait_event(
         self,
@@ -213,7 +213,7 @@ class SimulatorClient:
         except ConnectionLost as error:
             raise SimulatorError(f"waiting for {type}: {error}") from error
         if result is None:
-            last = [event.brief() for event in self.events(since=since)[-5:]]
+            last = [event.brief() for event in self._seen(since)[-5:]]
             wanted = expected or f"event {type} {dict(fields) or ''}".rstrip()
             raise Unmet(
                 wanted if count == 1 else f"{count} times {wanted}",
@@ -222,12 +222,21 @@ class SimulatorClient:
         return result
 
     def write_events(self, path: Path) -> None:
-        """Write all events as JSON lines."""
+        """Write all events that were received as JSON lines."""
         lines = [
             json.dumps({"seq": e.seq, "time_ns": e.time_ns, "type": e.type, **e.fields})
-            for e in self.events()
+            for e in self._seen()
         ]
         path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+    def _catch_up(self) -> None:
+        """Receive every event that has happened by now: they come in order with the replies."""
+        if self._connection.lost is None:
+            self.call("stats")
+
+    def _seen(self, since: int = 0) -> list[Event]:
+        with self._connection.changed:
+            return self._events[since:]
 
     def _receive(self, message: dict[str, Any]) -> None:
         if message.get("method") == "event":

@@ -135,7 +135,7 @@ class Terminal:
             where = f" ({case.deviation.function})" if case.deviation.function else ""
             self._detail("baseline", case.deviation.reason + where)
             return
-        if case.verdict is Verdict.SKIP:
+        if case.verdict in (Verdict.SKIP, Verdict.BLOCKED):
             self._detail("reason", case.message)
             return
         if case.expected:
