@@ -38,6 +38,9 @@ VRING_NO_FD: Final = 0x100
 #: SET_VRING_ADDR flags, bit number: log writes to the used ring.
 VRING_F_LOG: Final = 0
 
+#: GET_CONFIG and SET_CONFIG flags: on behalf of a migration, not of the driver.
+CONFIG_F_MIGRATION: Final = 1
+
 #: Bytes that one bit of the dirty log stands for.
 LOG_PAGE: Final = 0x1000
 

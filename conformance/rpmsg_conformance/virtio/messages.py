@@ -129,32 +129,42 @@ _STATE_REQUESTS: Final = frozenset(
 )
 
 
-def decode_payload(request: int, payload: bytes) -> dict[str, int]:
+Field = int | bytes
+
+
+def decode_payload(request: int, payload: bytes) -> dict[str, Field]:
     """The fields of a front-end request, by name. Raises struct.error when it is too short."""
     if request in _U64_REQUESTS:
         return {"u64": U64.unpack_from(payload)[0]}
     if request in _STATE_REQUESTS:
-        return VringState._make(VRING_STATE.unpack_from(payload))._asdict()
+        return {**VringState._make(VRING_STATE.unpack_from(payload))._asdict()}
     if request == c.Request.SET_VRING_ADDR:
-        return VringAddr._make(VRING_ADDR.unpack_from(payload))._asdict()
+        return {**VringAddr._make(VRING_ADDR.unpack_from(payload))._asdict()}
     if request == c.Request.SET_MEM_TABLE:
         count, padding = MEM_TABLE.unpack_from(payload)
-        fields = {"regions": count, "padding": padding}
+        fields: dict[str, Field] = {"regions": count, "padding": padding}
         for number in range(min(count, c.MAX_REGIONS)):
-            at = MEM_TABLE.size + number * MEM_REGION.size
-            fields |= _region(payload, at, f"region{number}.")
+            region = _region(payload, MEM_TABLE.size + number * MEM_REGION.size)
+            fields |= {f"region{number}.{n}": v for n, v in region._asdict().items()}
         return fields
     if request in (c.Request.ADD_MEM_REG, c.Request.REM_MEM_REG):
-        return {"padding": U64.unpack_from(payload)[0]} | _region(payload, U64.size, "")
+        region = _region(payload, U64.size)
+        return {
+            "padding": U64.unpack_from(payload)[0],
+            "guest_addr": region.guest_addr,
+            "region_size": region.size,
+            "user_addr": region.user_addr,
+            "mmap_offset": region.mmap_offset,
+        }
     if request in (c.Request.GET_CONFIG, c.Request.SET_CONFIG):
         offset, size, flags = CONFIG.unpack_from(payload)
-        return {"offset": offset, "bytes": size, "config_flags": flags}
+        contents = payload[CONFIG.size :]
+        return {"offset": offset, "bytes": size, "config_flags": flags, "contents": contents}
     if request == c.Request.SET_LOG_BASE:
         size, offset = LOG.unpack_from(payload)
         return {"log_size": size, "log_offset": offset}
     return {}
 
 
-def _region(payload: bytes, at: int, prefix: str) -> dict[str, int]:
-    region = MemoryRegion._make(MEM_REGION.unpack_from(payload, at))
-    return {prefix + name: value for name, value in region._asdict().items()}
+def _region(payload: bytes, at: int) -> MemoryRegion:
+    return MemoryRegion._make(MEM_REGION.unpack_from(payload, at))
