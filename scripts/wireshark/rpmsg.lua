@@ -1,0 +1,289 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- Wireshark and tshark dissector for the capture files of rpmsg-sim (link type USER0).
+--
+--   tshark -X lua_script:scripts/wireshark/rpmsg.lua -r FILE
+--   wireshark -X lua_script:scripts/wireshark/rpmsg.lua FILE
+--
+-- or copy it into the personal plugin folder (Help, About, Folders). The pseudo-header is
+-- described in sim/daemon/capture.h, the messages in Linux drivers/rpmsg/.
+
+local rpmsg = Proto("rpmsg", "Remote Processor Messaging")
+
+local DIRECTIONS = { [0] = "host to remote", [1] = "remote to host" }
+local NOTE_VIOLATION, NOTE_FAULT, NOTE_DROP, NOTE_REMOTE, NOTE_SERVICE = 1, 2, 3, 4, 5
+local NS_FLAGS = { [0] = "create", [1] = "destroy", [2] = "create, acknowledged (NuttX)" }
+local ADDR_ANY, ADDR_NS = 0xffffffff, 53
+local HDR_SIZE, NS_SIZE = 16, 40
+local FLAG_BIG_ENDIAN, FLAG_NO_MESSAGE = 2, 8
+
+local f = {
+	version = ProtoField.uint8("rpmsg.capture.version", "Capture version"),
+	direction = ProtoField.uint8("rpmsg.direction", "Direction", base.DEC, DIRECTIONS),
+	header_len = ProtoField.uint16("rpmsg.capture.header_len", "Pseudo-header length"),
+	queue = ProtoField.uint8("rpmsg.queue", "Queue"),
+	flags = ProtoField.uint8("rpmsg.capture.flags", "Capture flags", base.HEX),
+	dropped = ProtoField.bool("rpmsg.dropped", "Dropped", 8, nil, 0x01),
+	big_endian = ProtoField.bool("rpmsg.big_endian", "Big-endian", 8, nil, 0x02),
+	indirect = ProtoField.bool("rpmsg.indirect", "Indirect descriptors", 8, nil, 0x04),
+	no_message = ProtoField.bool("rpmsg.no_message", "No message", 8, nil, 0x08),
+	desc_id = ProtoField.uint16("rpmsg.desc_id", "Descriptor"),
+	desc_len = ProtoField.uint32("rpmsg.desc_len", "Descriptor bytes"),
+	used_len = ProtoField.uint32("rpmsg.used_len", "Used length"),
+	violation = ProtoField.string("rpmsg.violation", "Violation"),
+	fault = ProtoField.string("rpmsg.fault", "Fault"),
+	drop = ProtoField.string("rpmsg.drop", "Drop reason"),
+	remote = ProtoField.string("rpmsg.remote", "Remote"),
+	service = ProtoField.string("rpmsg.service", "Service"),
+	src = ProtoField.uint32("rpmsg.src", "Source", base.HEX_DEC),
+	dst = ProtoField.uint32("rpmsg.dst", "Destination", base.HEX_DEC),
+	reserved = ProtoField.uint32("rpmsg.reserved", "Reserved", base.HEX),
+	len = ProtoField.uint16("rpmsg.len", "Payload length"),
+	msg_flags = ProtoField.uint16("rpmsg.flags", "Flags", base.HEX),
+	payload = ProtoField.bytes("rpmsg.payload", "Payload"),
+	text = ProtoField.string("rpmsg.text", "Text"),
+	ns_name = ProtoField.string("rpmsg.ns.name", "Name"),
+	ns_addr = ProtoField.uint32("rpmsg.ns.addr", "Address", base.HEX_DEC),
+	ns_flags = ProtoField.uint32("rpmsg.ns.flags", "Flags", base.HEX),
+	number = ProtoField.uint64("rpmsg.source.number", "Message number"),
+	counter = ProtoField.uint32("rpmsg.pingpong.counter", "Counter"),
+	rows = ProtoField.uint32("rpmsg.matrix.size", "Matrix size"),
+	element = ProtoField.uint32("rpmsg.matrix.element", "Element"),
+	shutdown = ProtoField.uint32("rpmsg.demo.shutdown", "Shutdown word", base.HEX),
+	ping_cmd = ProtoField.uint32("rpmsg.ping.command", "Command", base.HEX),
+	ping_len = ProtoField.uint32("rpmsg.ping.len", "Length"),
+	ping_cookie = ProtoField.uint64("rpmsg.ping.cookie", "Cookie", base.HEX),
+}
+
+local expert = {
+	violation = ProtoExpert.new("rpmsg.expert.violation", "Violation",
+		expert.group.PROTOCOL, expert.severity.ERROR),
+	fault = ProtoExpert.new("rpmsg.expert.fault", "Fault injected",
+		expert.group.PROTOCOL, expert.severity.NOTE),
+	dropped = ProtoExpert.new("rpmsg.expert.dropped", "Not delivered",
+		expert.group.SEQUENCE, expert.severity.WARN),
+	truncated = ProtoExpert.new("rpmsg.expert.truncated", "Message ends before its length says",
+		expert.group.MALFORMED, expert.severity.ERROR),
+	unterminated = ProtoExpert.new("rpmsg.expert.unterminated", "Name without NUL",
+		expert.group.MALFORMED, expert.severity.WARN),
+}
+
+rpmsg.fields = f
+rpmsg.experts = expert
+
+-- Names by the announcing side's address, learnt from name-service messages in this file; a
+-- key is remote, direction of the announcement, address.
+local names = {}
+
+function rpmsg.init()
+	names = {}
+end
+
+local function name_key(remote, direction, addr)
+	return remote .. "/" .. direction .. "/" .. addr
+end
+
+local function is_text(range)
+	local text = range:raw()
+	return #text > 0 and not text:find("[^\9\10\13\32-\126]")
+end
+
+local function u32(range, big)
+	return big and range:uint() or range:le_uint()
+end
+
+local function add(tree, field, range, big)
+	return big and tree:add(field, range) or tree:add_le(field, range)
+end
+
+local services = {}
+
+services["rpmsg-openamp-demo-channel"] = function(range, tree, big)
+	local size = range:len()
+
+	if size == 4 and u32(range, big) == 0xef56a55a then
+		add(tree, f.shutdown, range, big)
+		return "shutdown"
+	elseif size == 4 then
+		add(tree, f.counter, range, big)
+		return "counter " .. u32(range, big)
+	elseif size == 296 or size == 148 then
+		for m = 0, size / 148 - 1 do
+			local rows = add(tree, f.rows, range(m * 148, 4), big)
+
+			for i = 0, 35 do
+				add(rows, f.element, range(m * 148 + 4 + 4 * i, 4), big)
+			end
+		end
+		return size == 296 and "two matrices" or "product"
+	end
+end
+
+services["rpmsg-ping"] = function(range, tree, big)
+	if range:len() < 16 then
+		return
+	end
+	add(tree, f.ping_cmd, range(0, 4), big)
+	add(tree, f.ping_len, range(4, 4), big)
+	add(tree, f.ping_cookie, range(8, 8), big)
+	return "ping, command " .. u32(range(0, 4), big)
+end
+
+services["source"] = function(range, tree, big)
+	if range:len() < 8 then
+		return
+	end
+	tree:add_le(f.number, range(0, 8))
+	return "message " .. tostring(range(0, 8):le_uint64())
+end
+
+local function dissect_ns(range, tree, pinfo, big, remote, direction)
+	local name_range = range(0, 32)
+	local raw = name_range:raw()
+	local zero = raw:find("\0", 1, true)
+	local name = zero and raw:sub(1, zero - 1) or raw
+	local addr = u32(range(32, 4), big)
+	local flags = u32(range(36, 4), big)
+	local subtree = tree:add(rpmsg, range, "Name service")
+	local item = subtree:add(f.ns_name, name_range, name)
+
+	if not zero then
+		item:add_proto_expert_info(expert.unterminated)
+	end
+	add(subtree, f.ns_addr, range(32, 4), big)
+	add(subtree, f.ns_flags, range(36, 4), big):append_text(
+		" (" .. (NS_FLAGS[flags] or "unknown") .. ")")
+	if flags % 2 == 0 then
+		names[name_key(remote, direction, addr)] = name
+	end
+	return string.format("%s \"%s\" at 0x%x", NS_FLAGS[flags] or "unknown flags", name, addr)
+end
+
+local function dissect_message(range, tree, pinfo, direction, big, remote, service)
+	local info
+
+	if range:len() < HDR_SIZE then
+		tree:add_proto_expert_info(expert.truncated)
+		return string.format("short message, %d bytes", range:len())
+	end
+	local src, dst = u32(range(0, 4), big), u32(range(4, 4), big)
+	local len = u32(range(12, 2), big)
+	local have = range:len() - HDR_SIZE
+
+	add(tree, f.src, range(0, 4), big)
+	add(tree, f.dst, range(4, 4), big)
+	add(tree, f.reserved, range(8, 4), big)
+	local len_item = add(tree, f.len, range(12, 2), big)
+	add(tree, f.msg_flags, range(14, 2), big)
+	if have < len then
+		len_item:add_proto_expert_info(expert.truncated)
+	end
+	pinfo.cols.src = string.format("0x%x", src)
+	pinfo.cols.dst = dst == ADDR_ANY and "ANY" or string.format("0x%x", dst)
+	info = string.format("0x%x -> 0x%x, %d bytes", src, dst, len)
+	if have == 0 then
+		return info
+	end
+
+	local payload = range(HDR_SIZE, have)
+	if dst == ADDR_NS and have >= NS_SIZE then
+		return dissect_ns(payload(0, NS_SIZE), tree, pinfo, big, remote, direction)
+	end
+	-- the remote's end has the announced name: its source going out, its destination coming in
+	local addr = direction == 1 and src or dst
+	service = service or names[name_key(remote, 1, addr)]
+	local item = tree:add(f.payload, payload)
+	if service then
+		tree:add(f.service, service):set_generated()
+		info = info .. ", " .. service
+		local what = services[service] and services[service](payload, item, big)
+		if what then
+			return info .. ": " .. what
+		end
+	end
+	if is_text(payload) then
+		local text = payload:raw()
+
+		item:add(f.text, payload, text)
+		info = info .. ": " .. text:sub(1, 40):gsub("[\r\n\t]", " ")
+	end
+	return info
+end
+
+function rpmsg.dissector(tvb, pinfo, root)
+	pinfo.cols.protocol = "RPMSG"
+	if tvb:len() < 16 or tvb(0, 1):uint() ~= 1 then
+		pinfo.cols.info = "not a capture of rpmsg-sim, or of a later version"
+		return 0
+	end
+	local header_len = tvb(2, 2):le_uint()
+	local direction = tvb(1, 1):uint()
+	local flags = tvb(5, 1):uint()
+	local big = flags % (2 * FLAG_BIG_ENDIAN) >= FLAG_BIG_ENDIAN
+	local no_message = flags % (2 * FLAG_NO_MESSAGE) >= FLAG_NO_MESSAGE
+	local tree = root:add(rpmsg, tvb())
+	local remote, service, marks = "", nil, {}
+
+	if header_len < 16 or header_len > tvb:len() then
+		tree:add_proto_expert_info(expert.truncated)
+		return tvb:len()
+	end
+	local pseudo = tree:add(rpmsg, tvb(0, header_len), "Transport")
+	pseudo:add(f.version, tvb(0, 1))
+	pseudo:add(f.direction, tvb(1, 1))
+	pseudo:add_le(f.header_len, tvb(2, 2))
+	pseudo:add(f.queue, tvb(4, 1))
+	local flag_tree = pseudo:add(f.flags, tvb(5, 1))
+	for _, flag in ipairs({ f.dropped, f.big_endian, f.indirect, f.no_message }) do
+		flag_tree:add(flag, tvb(5, 1))
+	end
+	pseudo:add_le(f.desc_id, tvb(6, 2))
+	pseudo:add_le(f.desc_len, tvb(8, 4))
+	pseudo:add_le(f.used_len, tvb(12, 4))
+
+	local at = 16
+	while at + 2 <= header_len do
+		local kind, len = tvb(at, 1):uint(), tvb(at + 1, 1):uint()
+
+		if at + 2 + len > header_len then
+			pseudo:add_proto_expert_info(expert.truncated)
+			break
+		end
+		local text = len > 0 and tvb(at + 2, len):raw() or ""
+		local range = tvb(at, 2 + len)
+		if kind == NOTE_VIOLATION then
+			pseudo:add(f.violation, range, text):add_proto_expert_info(
+				expert.violation, "Violation: " .. text)
+			marks[#marks + 1] = "VIOLATION " .. text
+		elseif kind == NOTE_FAULT then
+			pseudo:add(f.fault, range, text):add_proto_expert_info(
+				expert.fault, "Fault injected: " .. text)
+			marks[#marks + 1] = "fault " .. text
+		elseif kind == NOTE_DROP then
+			pseudo:add(f.drop, range, text):add_proto_expert_info(
+				expert.dropped, "Not delivered: " .. text)
+			marks[#marks + 1] = "dropped, " .. text
+		elseif kind == NOTE_REMOTE then
+			pseudo:add(f.remote, range, text)
+			remote = text
+		elseif kind == NOTE_SERVICE then
+			pseudo:add(f.service, range, text)
+			service = text
+		end
+		at = at + 2 + len
+	end
+
+	local info = ""
+	if not no_message then
+		info = tvb:len() > header_len
+			and dissect_message(tvb(header_len), tree, pinfo, direction, big, remote, service)
+			or "empty message"
+	end
+	for _, mark in ipairs(marks) do
+		info = (info == "" and "" or info .. "  ") .. "[" .. mark .. "]"
+	end
+	pinfo.cols.info = info
+	return tvb:len()
+end
+
+DissectorTable.get("wtap_encap"):add(wtap.USER0, rpmsg)
