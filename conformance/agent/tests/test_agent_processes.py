@@ -205,10 +205,10 @@ def test_ended_child_leaves_no_zombie(agent: Agent) -> None:
 def test_child_does_not_hold_the_protocol_open(agent: Agent, fifo: Path) -> None:
     pid = agent.ok("spawn", run="read", fd=agent.open(fifo), len=4)["pid"]
     agent.wait_until(lambda: agent.ok("proc_stat", pid=pid)["in_call"] is True)
-    pipes = {os.readlink(f"/proc/{agent.pid}/fd/{n}") for n in os.listdir(f"/proc/{agent.pid}/fd")}
+    streams = (agent.process.stdin, agent.process.stdout)
+    protocol = {os.readlink(f"/proc/self/fd/{s.fileno()}") for s in streams if s is not None}
     held = {os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
-    protocol = {p for p in pipes if p.startswith("pipe:")}
-    assert protocol and not protocol & held
+    assert len(protocol) == 2 and not protocol & held
 
 
 def test_spinning_and_sleeping_are_told_apart(agent: Agent, fifo: Path) -> None:
