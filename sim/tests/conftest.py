@@ -8,36 +8,16 @@ build/dev/bin/rpmsg-sim of this checkout.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon_frontend import Control
+from daemon_frontend import DEADLINE_S, Connect, Control, Run, Sim, Start
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 30  # for anything that has to happen; under a sanitizer and load, too
-
-
-@dataclass
-class Sim:
-    """A running rpmsg-sim."""
-
-    process: subprocess.Popen[bytes]
-    socket_path: Path
-    control_path: Path
-    log: Path
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and return the exit status."""
-        self.process.send_signal(number)
-        return self.process.wait(DEADLINE_S)
-
-    def log_text(self) -> str:
-        return self.log.read_text(errors="replace")
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +28,10 @@ def binary() -> str:
 
 
 @pytest.fixture
-def run(binary: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(binary: str) -> Run:
     """Run rpmsg-sim to its end with some arguments."""
 
-    def run_it(*args: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    def run_it(*args: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [binary, *args], capture_output=True, text=True, timeout=DEADLINE_S, **kwargs
         )
@@ -66,7 +46,7 @@ def wait_ready(fd: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture
-def start(binary: str, tmp_path: Path) -> Iterator[Callable[..., Sim]]:
+def start(binary: str, tmp_path: Path) -> Iterator[Start]:
     """Start rpmsg-sim and wait until it is ready.
 
     Adds --socket-path unless the arguments hold --fd, and --control-path. At the end of the
@@ -105,7 +85,7 @@ def start(binary: str, tmp_path: Path) -> Iterator[Callable[..., Sim]]:
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[[Sim], Control]]:
+def connect() -> Iterator[Connect]:
     """Connect a client to the control socket; closed at the end of the test."""
     clients: list[Control] = []
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """As little of a vhost-user front-end, of a driver and of a control client as the tests of
-rpmsg-sim need. Shares no code with sim/, on purpose.
+rpmsg-sim need, and the types of their fixtures. Shares no code with sim/, on purpose.
 
 Sources: QEMU docs/interop/vhost-user.rst; VIRTIO 1.2 section 2.7; the header of rpmsg as in
 Linux drivers/rpmsg/virtio_rpmsg_bus.c.
@@ -13,12 +13,18 @@ import json
 import mmap
 import os
 import select
+import signal
 import socket
 import struct
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEADLINE_S = 30.0
+_os: Any = os  # the type stubs of mypy 1.0 do not know eventfd
+
+DEADLINE_S = 30.0  # for anything that has to happen; under a sanitizer and load, too
 
 GET_FEATURES = 1
 SET_FEATURES = 2
@@ -54,6 +60,24 @@ HEADER = struct.Struct("<IIIHH")  # src, dst, reserved, len, flags
 NS_MESSAGE = struct.Struct("<32sII")  # name, addr, flags
 NS_ADDRESS = 53
 BUFFER_SIZE = 512
+
+
+@dataclass
+class Sim:
+    """A running rpmsg-sim."""
+
+    process: subprocess.Popen[bytes]
+    socket_path: Path
+    control_path: Path
+    log: Path
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(DEADLINE_S)
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
 
 
 class FrontEnd:
@@ -115,7 +139,7 @@ class Ring:
         self.avail = base + 16 * size
         self.used = (self.avail + 6 + 2 * size + 3) & ~3
         self.buffers = base + 0x8000
-        self.kick, self.call, self.err = (os.eventfd(0, os.EFD_CLOEXEC) for _ in range(3))
+        self.kick, self.call, self.err = (_os.eventfd(0, _os.EFD_CLOEXEC) for _ in range(3))
         self.avail_idx = self.used_idx = 0
 
     def buffer(self, index: int) -> int:
@@ -131,7 +155,7 @@ class Ring:
         struct.pack_into("<H", self.memory, self.avail + 2, self.avail_idx)
 
     def notify(self) -> None:
-        os.eventfd_write(self.kick, 1)
+        _os.eventfd_write(self.kick, 1)
 
     def take_used(self) -> list[tuple[int, int]]:
         """(id, length) of what was used and not taken yet."""
@@ -139,7 +163,8 @@ class Ring:
         taken = []
         while self.used_idx != published:
             slot = self.used + 4 + 8 * (self.used_idx % self.size)
-            taken.append(struct.unpack_from("<II", self.memory, slot))
+            index, length = struct.unpack_from("<II", self.memory, slot)
+            taken.append((index, length))
             self.used_idx = (self.used_idx + 1) & 0xFFFF
         return taken
 
@@ -148,7 +173,7 @@ class Ring:
         while not (taken := self.take_used()):
             ready, _, _ = select.select([self.call], [], [], DEADLINE_S)
             assert ready, "no interrupt within the deadline"
-            os.eventfd_read(self.call)
+            _os.eventfd_read(self.call)
         return taken
 
     def close(self) -> None:
@@ -313,3 +338,10 @@ class Control:
     def close(self) -> None:
         self.lines.close()
         self.sock.close()
+
+
+# What the fixtures of conftest.py and test_daemon_session.py give.
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., Sim]
+Connect = Callable[[Sim], Control]
+Attach = Callable[..., Host]

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon_frontend import Control, FrontEnd, Host
+from daemon_frontend import DEADLINE_S, Connect, Control, FrontEnd, Host, Start
 
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, BAD_PARAMS = -32700, -32600, -32601, -32602
 REFUSED = -32000
@@ -21,7 +26,7 @@ def services(control: Control) -> list[tuple[str, int, str]]:
     return [(entry["name"], entry["addr"], entry["kind"]) for entry in endpoints]
 
 
-def raw_reply(control: Control, line: bytes) -> dict:
+def raw_reply(control: Control, line: bytes) -> dict[str, Any]:
     control.send_raw(line + b"\n")
     return control.read()
 
@@ -30,7 +35,9 @@ def raw_reply(control: Control, line: bytes) -> dict:
 
 
 @pytest.mark.parametrize("line", [b"{", b"", b"nonsense", b'{"a":"\xff"}', b'{"a":1,"a":2}'])
-def test_control_what_is_no_json_gets_a_parse_error(start, connect, line):
+def test_control_what_is_no_json_gets_a_parse_error(
+    start: Start, connect: Connect, line: bytes
+) -> None:
     control = connect(start())
 
     reply = raw_reply(control, line)
@@ -56,7 +63,9 @@ NOT_REQUESTS = {
 
 
 @pytest.mark.parametrize("request_, text", NOT_REQUESTS.values(), ids=NOT_REQUESTS.keys())
-def test_control_what_is_no_request_is_refused(start, connect, request_, text):
+def test_control_what_is_no_request_is_refused(
+    start: Start, connect: Connect, request_: Any, text: str
+) -> None:
     control = connect(start())
 
     error = raw_reply(control, json.dumps(request_).encode())["error"]
@@ -66,7 +75,9 @@ def test_control_what_is_no_request_is_refused(start, connect, request_, text):
 
 
 @pytest.mark.parametrize("request_id", ["seven", 7, -7, None, 2**62])
-def test_control_reply_carries_the_id_of_its_request(start, connect, request_id):
+def test_control_reply_carries_the_id_of_its_request(
+    start: Start, connect: Connect, request_id: Any
+) -> None:
     body = {"jsonrpc": "2.0", "id": request_id, "method": "stats"}
 
     reply = raw_reply(connect(start()), json.dumps(body).encode())
@@ -75,7 +86,7 @@ def test_control_reply_carries_the_id_of_its_request(start, connect, request_id)
     assert "result" in reply
 
 
-def test_control_notification_is_served_and_not_answered(start, connect):
+def test_control_notification_is_served_and_not_answered(start: Start, connect: Connect) -> None:
     control = connect(start())
 
     notice = {"jsonrpc": "2.0", "method": "announce", "params": {"name": "quiet"}}
@@ -84,7 +95,7 @@ def test_control_notification_is_served_and_not_answered(start, connect):
     assert services(control) == [("quiet", 1024, "echo")]
 
 
-def test_control_wrong_notification_is_not_answered(start, connect):
+def test_control_wrong_notification_is_not_answered(start: Start, connect: Connect) -> None:
     control = connect(start())
 
     control.send_raw(b'{"jsonrpc":"2.0","method":"nope"}\n')
@@ -92,14 +103,16 @@ def test_control_wrong_notification_is_not_answered(start, connect):
     assert control.call("stats")["endpoints"] == []
 
 
-def test_control_unknown_method_is_named(start, connect):
+def test_control_unknown_method_is_named(start: Start, connect: Connect) -> None:
     code, text = connect(start()).error("explode")
 
     assert code == NO_METHOD
     assert '"explode"' in text
 
 
-def test_control_several_requests_in_one_packet_are_answered_in_order(start, connect):
+def test_control_several_requests_in_one_packet_are_answered_in_order(
+    start: Start, connect: Connect
+) -> None:
     control = connect(start())
     requests = [{"jsonrpc": "2.0", "id": n, "method": "stats"} for n in range(100)]
 
@@ -108,7 +121,7 @@ def test_control_several_requests_in_one_packet_are_answered_in_order(start, con
     assert [control.read()["id"] for _ in requests] == list(range(100))
 
 
-def test_control_request_may_arrive_byte_by_byte(start, connect):
+def test_control_request_may_arrive_byte_by_byte(start: Start, connect: Connect) -> None:
     control = connect(start())
     control.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
@@ -118,7 +131,9 @@ def test_control_request_may_arrive_byte_by_byte(start, connect):
     assert "result" in control.read()
 
 
-def test_control_client_that_ends_its_side_still_gets_its_answers(start, connect):
+def test_control_client_that_ends_its_side_still_gets_its_answers(
+    start: Start, connect: Connect
+) -> None:
     control = connect(start())
 
     control.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"stats"}\n' * 50)
@@ -130,7 +145,7 @@ def test_control_client_that_ends_its_side_still_gets_its_answers(start, connect
 
 
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":'])
-def test_control_deep_json_is_refused(start, connect, bracket):
+def test_control_deep_json_is_refused(start: Start, connect: Connect, bracket: bytes) -> None:
     control = connect(start())
 
     error = raw_reply(control, bracket * 5000)["error"]
@@ -140,13 +155,13 @@ def test_control_deep_json_is_refused(start, connect, bracket):
     assert control.call("stats")
 
 
-def test_control_brackets_in_strings_are_not_depth(start, connect):
+def test_control_brackets_in_strings_are_not_depth(start: Start, connect: Connect) -> None:
     code, text = connect(start()).error("[" * 100 + '"' + "{" * 100)
 
     assert code == NO_METHOD
 
 
-def test_control_longest_line_is_served(start, connect):
+def test_control_longest_line_is_served(start: Start, connect: Connect) -> None:
     line = b'{"jsonrpc":"2.0","id":1,"method":"stats"}'
 
     reply = raw_reply(connect(start()), line.ljust(LINE_MAX))
@@ -154,7 +169,9 @@ def test_control_longest_line_is_served(start, connect):
     assert "result" in reply
 
 
-def test_control_longer_line_is_refused_and_its_client_disconnected(start, connect):
+def test_control_longer_line_is_refused_and_its_client_disconnected(
+    start: Start, connect: Connect
+) -> None:
     sim = start()
     control = connect(sim)
 
@@ -178,7 +195,7 @@ BAD = {
     "announce_long_name": ("announce", {"name": "n" * 32}, "params.name: has to be a string"),
     "announce_long_utf8": ("announce", {"name": "é" * 16}, "params.name: has to be a string"),
     "announce_name_type": ("announce", {"name": 5}, "params.name: has to be a string"),
-    "announce_kind": ("announce", {"name": "a", "kind": "no"}, 'params.kind: there is no kind "no"'),
+    "announce_kind": ("announce", {"name": "a", "kind": "no"}, 'params.kind: there is no kind'),
     "announce_addr_string": ("announce", {"name": "a", "addr": "1024"}, "params.addr: has to be"),
     "announce_addr_real": ("announce", {"name": "a", "addr": 1024.0}, "params.addr: has to be"),
     "announce_addr_bool": ("announce", {"name": "a", "addr": True}, "params.addr: has to be"),
@@ -190,7 +207,7 @@ BAD = {
         "params.addr: has to be an integer from 0 to 4294967294",
     ),
     "announce_addr_ns": ("announce", {"name": "a", "addr": 53}, "params.addr: 53 cannot be given"),
-    "announce_addr_64": ("announce", {"name": "a", "addr": 2**64}, "params.addr: the number is out"),
+    "announce_addr_64": ("announce", {"name": "a", "addr": 2**64}, "params.addr: the number is"),
     "withdraw_no_name": ("withdraw", {"addr": 1}, "params.name: is missing"),
     "send_no_src": ("send", {"dst": 1, "data": ""}, "params.src: is missing"),
     "send_src": ("send", {"src": 2**32, "dst": 1, "data": ""}, "params.src: has to be"),
@@ -207,16 +224,14 @@ BAD = {
     "release_count": ("release", {"queue": 1, "count": 2**32}, "params.count: has to be"),
     "events_type": ("events", {"types": "kick"}, "params.types: has to be an array"),
     "events_item": ("events", {"types": ["kick", 1]}, "params.types[1]: has to be a string"),
-    "events_unknown": ("events", {"types": ["kik"]}, 'params.types[0]: there is no event type "kik"'),
+    "events_unknown": ("events", {"types": ["kik"]}, "params.types[0]: there is no event type"),
     "help_param": ("help", {"method": "send"}, "params.method: the method help has no such"),
 }
 
 
 @pytest.fixture(scope="module")
-def shared(binary, tmp_path_factory):
+def shared(binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
     """One simulator for all refused requests: a refusal must not change anything."""
-    import subprocess
-
     directory = tmp_path_factory.mktemp("shared")
     process = subprocess.Popen(
         [
@@ -239,11 +254,13 @@ def shared(binary, tmp_path_factory):
     control.close()
     process.terminate()
     process.stdout.close()
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
 
 
 @pytest.mark.parametrize("method, params, text", BAD.values(), ids=BAD.keys())
-def test_control_bad_parameter_is_named_and_changes_nothing(shared, method, params, text):
+def test_control_bad_parameter_is_named_and_changes_nothing(
+    shared: Control, method: str, params: Any, text: str
+) -> None:
     before = shared.call("stats")
 
     code, message = shared.error(method, params)
@@ -256,7 +273,9 @@ def test_control_bad_parameter_is_named_and_changes_nothing(shared, method, para
 # ---- methods without a host; test_daemon_session.py has those with one ----
 
 
-def test_control_announce_gives_the_lowest_free_address_from_1024(start, connect):
+def test_control_announce_gives_the_lowest_free_address_from_1024(
+    start: Start, connect: Connect
+) -> None:
     control = connect(start("--service", "taken,addr=1025"))
 
     answers = [control.call("announce", name="a") for _ in range(2)]
@@ -268,7 +287,9 @@ def test_control_announce_gives_the_lowest_free_address_from_1024(start, connect
 
 
 @pytest.mark.parametrize("kind", ["echo", "sink", "source", "client-sample"])
-def test_control_announce_makes_a_service_of_the_kind(start, connect, kind):
+def test_control_announce_makes_a_service_of_the_kind(
+    start: Start, connect: Connect, kind: str
+) -> None:
     control = connect(start())
 
     control.call("announce", name="a", kind=kind, addr=5)
@@ -276,7 +297,7 @@ def test_control_announce_makes_a_service_of_the_kind(start, connect, kind):
     assert services(control) == [("a", 5, kind)]
 
 
-def test_control_announce_at_a_bound_address_is_refused(start, connect):
+def test_control_announce_at_a_bound_address_is_refused(start: Start, connect: Connect) -> None:
     control = connect(start("--service", "a,addr=7"))
 
     error = control.request("announce", {"name": "b", "addr": 7})["error"]
@@ -287,14 +308,18 @@ def test_control_announce_at_a_bound_address_is_refused(start, connect):
     assert services(control) == [("a", 7, "echo")]
 
 
-def test_control_withdraw_removes_the_only_service_of_a_name(start, connect):
+def test_control_withdraw_removes_the_only_service_of_a_name(
+    start: Start, connect: Connect
+) -> None:
     control = connect(start("--service", "a,addr=7"))
 
     assert control.call("withdraw", name="a") == {"name": "a", "addr": 7}
     assert services(control) == []
 
 
-def test_control_withdraw_of_one_of_several_needs_its_address(start, connect):
+def test_control_withdraw_of_one_of_several_needs_its_address(
+    start: Start, connect: Connect
+) -> None:
     control = connect(start("--service", "a,addr=7,count=2"))
 
     error = control.request("withdraw", {"name": "a"})["error"]
@@ -305,7 +330,9 @@ def test_control_withdraw_of_one_of_several_needs_its_address(start, connect):
 
 
 @pytest.mark.parametrize("params", [{"name": "b"}, {"name": "a", "addr": 8}])
-def test_control_withdraw_of_an_unknown_service_is_refused(start, connect, params):
+def test_control_withdraw_of_an_unknown_service_is_refused(
+    start: Start, connect: Connect, params: Any
+) -> None:
     control = connect(start("--service", "a,addr=7"))
 
     error = control.request("withdraw", params)["error"]
@@ -313,7 +340,7 @@ def test_control_withdraw_of_an_unknown_service_is_refused(start, connect, param
     assert (error["code"], error["data"]) == (REFUSED, {"errno": "ENOENT"})
 
 
-def test_control_send_without_a_host_is_refused(start, connect):
+def test_control_send_without_a_host_is_refused(start: Start, connect: Connect) -> None:
     control = connect(start())
 
     error = control.request("send", {"src": 1, "dst": 2, "data": "00"})["error"]
@@ -321,7 +348,7 @@ def test_control_send_without_a_host_is_refused(start, connect):
     assert (error["code"], error["data"]) == (REFUSED, {"errno": "ENOTCONN"})
 
 
-def test_control_stats_without_a_host_are_complete(start, connect):
+def test_control_stats_without_a_host_are_complete(start: Start, connect: Connect) -> None:
     stats = connect(start()).call("stats")
 
     queue = {
@@ -356,7 +383,9 @@ def test_control_stats_without_a_host_are_complete(start, connect):
     }
 
 
-def test_control_help_lists_every_method_with_its_parameters(start, connect):
+def test_control_help_lists_every_method_with_its_parameters(
+    start: Start, connect: Connect
+) -> None:
     answer = connect(start()).call("help")
 
     methods = {method["name"]: method for method in answer["methods"]}
@@ -375,7 +404,7 @@ def test_control_help_lists_every_method_with_its_parameters(start, connect):
     assert "driver_ok" in answer["events"]
 
 
-def test_control_services_of_the_command_line_exist(start, connect):
+def test_control_services_of_the_command_line_exist(start: Start, connect: Connect) -> None:
     sim = start(
         "--service",
         "dynamic=sink",
@@ -396,7 +425,7 @@ def test_control_services_of_the_command_line_exist(start, connect):
 # ---- events ----
 
 
-def test_control_events_tell_that_a_front_end_came_and_left(start, connect):
+def test_control_events_tell_that_a_front_end_came_and_left(start: Start, connect: Connect) -> None:
     sim = start()
     control = connect(sim)
     assert control.call("events") == {"subscribed": True, "seq": 0}
@@ -410,7 +439,7 @@ def test_control_events_tell_that_a_front_end_came_and_left(start, connect):
     assert 0 < first["time_ns"] <= second["time_ns"]
 
 
-def test_control_events_are_limited_to_the_types_asked_for(start, connect):
+def test_control_events_are_limited_to_the_types_asked_for(start: Start, connect: Connect) -> None:
     sim = start()
     control = connect(sim)
     control.call("events", types=["disconnected"])
@@ -420,7 +449,7 @@ def test_control_events_are_limited_to_the_types_asked_for(start, connect):
     assert control.read()["params"]["type"] == "disconnected"
 
 
-def test_control_events_end_with_an_empty_list(start, connect):
+def test_control_events_end_with_an_empty_list(start: Start, connect: Connect) -> None:
     sim = start()
     control, witness = connect(sim), connect(sim)
     control.call("events")
@@ -437,7 +466,9 @@ def test_control_events_end_with_an_empty_list(start, connect):
 # ---- clients that behave badly ----
 
 
-def test_control_subscriber_that_does_not_read_is_disconnected(start, connect):
+def test_control_subscriber_that_does_not_read_is_disconnected(
+    start: Start, connect: Connect
+) -> None:
     sim = start("--service", "a,addr=9")
     slow, control = connect(sim), connect(sim)
     slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -459,7 +490,9 @@ def test_control_subscriber_that_does_not_read_is_disconnected(start, connect):
     host.close()
 
 
-def test_control_client_that_asks_and_never_reads_is_disconnected(start, connect):
+def test_control_client_that_asks_and_never_reads_is_disconnected(
+    start: Start, connect: Connect
+) -> None:
     sim = start()
     greedy = connect(sim)
     request = b'{"jsonrpc":"2.0","id":1,"method":"help"}\n' * 1000
@@ -472,7 +505,9 @@ def test_control_client_that_asks_and_never_reads_is_disconnected(start, connect
     assert connect(sim).call("stats")
 
 
-def test_control_client_that_leaves_in_mid_request_does_no_harm(start, connect):
+def test_control_client_that_leaves_in_mid_request_does_no_harm(
+    start: Start, connect: Connect
+) -> None:
     sim = start()
     leaver = Control(sim.control_path)
     leaver.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"stats"}\n' * 200 + b'{"json')
@@ -481,7 +516,7 @@ def test_control_client_that_leaves_in_mid_request_does_no_harm(start, connect):
     assert connect(sim).call("stats")
 
 
-def test_control_many_clients_are_served_at_once(start, connect):
+def test_control_many_clients_are_served_at_once(start: Start, connect: Connect) -> None:
     sim = start()
     clients = [connect(sim) for _ in range(CLIENTS_MAX)]
 
@@ -491,7 +526,9 @@ def test_control_many_clients_are_served_at_once(start, connect):
     assert len(services(clients[0])) == CLIENTS_MAX
 
 
-def test_control_one_client_too_many_waits_for_another_to_leave(start, connect):
+def test_control_one_client_too_many_waits_for_another_to_leave(
+    start: Start, connect: Connect
+) -> None:
     sim = start()
     clients = [connect(sim) for _ in range(CLIENTS_MAX)]
     for client in clients:
@@ -501,17 +538,16 @@ def test_control_one_client_too_many_waits_for_another_to_leave(start, connect):
     late.sock.settimeout(0.2)
     with pytest.raises(TimeoutError):
         late.sock.recv(1, socket.MSG_PEEK)
-    late.sock.settimeout(30)
+    late.sock.settimeout(DEADLINE_S)
 
     clients[0].close()
 
     assert late.sock.recv(1, socket.MSG_PEEK)
 
 
-def test_control_without_control_path_there_is_no_socket(run, tmp_path, binary):
-    import os
-    import subprocess
-
+def test_control_without_control_path_there_is_no_socket(
+    binary: str, tmp_path: Path
+) -> None:
     read_end, write_end = os.pipe()
     process = subprocess.Popen(
         [binary, "--socket-path", str(tmp_path / "sock"), "--ready-fd", str(write_end)],
@@ -525,5 +561,5 @@ def test_control_without_control_path_there_is_no_socket(run, tmp_path, binary):
     files = sorted(path.name for path in tmp_path.iterdir())
     process.terminate()
 
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert files == ["sock", "sock.lock"]

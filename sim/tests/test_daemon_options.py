@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon_frontend import Run
+
 USAGE_ERRORS = {
     "nothing_to_serve": ([], "give --socket-path PATH or --fd N"),
     "unknown_option": (["--bogus"], "unknown option --bogus"),
@@ -53,7 +55,9 @@ USAGE_ERRORS = {
 
 
 @pytest.mark.parametrize("args, message", USAGE_ERRORS.values(), ids=USAGE_ERRORS.keys())
-def test_options_mistake_gets_one_line_and_status_2(run, tmp_path, args, message):
+def test_options_mistake_gets_one_line_and_status_2(
+    run: Run, tmp_path: Path, args: list[str], message: str
+) -> None:
     result = run(*args, cwd=tmp_path)
 
     assert result.returncode == 2
@@ -63,7 +67,7 @@ def test_options_mistake_gets_one_line_and_status_2(run, tmp_path, args, message
     assert not list(tmp_path.iterdir())
 
 
-def test_options_capabilities_are_json_of_type_rpmsg(run):
+def test_options_capabilities_are_json_of_type_rpmsg(run: Run) -> None:
     result = run("--print-capabilities")
 
     capabilities = json.loads(result.stdout)
@@ -80,7 +84,7 @@ def test_options_capabilities_are_json_of_type_rpmsg(run):
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_options_capabilities_ignore_all_other_options(run, place):
+def test_options_capabilities_ignore_all_other_options(run: Run, place: int) -> None:
     args = ["--bogus", "--fd=x"]
     args.insert(place, "--print-capabilities")
 
@@ -90,14 +94,14 @@ def test_options_capabilities_ignore_all_other_options(run, place):
     assert json.loads(result.stdout)["type"] == "rpmsg"
 
 
-def test_options_every_capability_is_an_option_in_the_help(run):
+def test_options_every_capability_is_an_option_in_the_help(run: Run) -> None:
     features = json.loads(run("--print-capabilities").stdout)["features"]
     documented = set(re.findall(r"^  --([a-z-]+)", run("--help").stdout, re.MULTILINE))
 
     assert set(features) <= documented
 
 
-def test_options_help_names_every_kind_and_fits_80_columns(run):
+def test_options_help_names_every_kind_and_fits_80_columns(run: Run) -> None:
     result = run("--help")
 
     assert (result.returncode, result.stderr) == (0, "")
@@ -106,14 +110,14 @@ def test_options_help_names_every_kind_and_fits_80_columns(run):
         assert re.search(rf"^  {kind} +\w", result.stdout, re.MULTILINE)
 
 
-def test_options_version_is_printed(run):
+def test_options_version_is_printed(run: Run) -> None:
     result = run("--version")
 
     assert (result.returncode, result.stderr) == (0, "")
     assert re.fullmatch(r"rpmsg-sim \d+\.\d+\.\d+\n", result.stdout)
 
 
-def test_options_printing_to_a_full_device_fails(binary):
+def test_options_printing_to_a_full_device_fails(binary: str) -> None:
     with open("/dev/full", "w") as full:
         result = subprocess.run([binary, "--help"], stdout=full, stderr=subprocess.PIPE)
 
@@ -126,7 +130,7 @@ def qemu_options(output: str) -> list[tuple[str, str]]:
     return list(zip(words[::2], words[1::2], strict=True))
 
 
-def test_options_qemu_args_attach_a_guest_to_the_socket(run):
+def test_options_qemu_args_attach_a_guest_to_the_socket(run: Run) -> None:
     result = run("--socket-path", "/run/r.sock", "--print-qemu-args")
 
     options = qemu_options(result.stdout)
@@ -142,7 +146,7 @@ def test_options_qemu_args_attach_a_guest_to_the_socket(run):
     assert ("-machine", "memory-backend=rpmsg-mem") in options and ("-m", "256M") in options
 
 
-def test_options_qemu_args_mention_the_older_device_in_a_comment(run):
+def test_options_qemu_args_mention_the_older_device_in_a_comment(run: Run) -> None:
     result = run("--socket-path", "/run/r.sock", "--print-qemu-args")
 
     assert all(line.startswith("#") for line in result.stderr.splitlines())
@@ -150,14 +154,14 @@ def test_options_qemu_args_mention_the_older_device_in_a_comment(run):
 
 
 @pytest.mark.parametrize("name", ["a b.sock", "it's.sock", "a,b.sock", "$HOME.sock"])
-def test_options_qemu_args_quote_the_path_for_the_shell_and_qemu(run, name):
+def test_options_qemu_args_quote_the_path_for_the_shell_and_qemu(run: Run, name: str) -> None:
     result = run("--socket-path", f"/run/{name}", "--print-qemu-args")
 
     path = dict(qemu_options(result.stdout))["-chardev"].split("path=", 1)[1]
     assert path == f"/run/{name}".replace(",", ",,")
 
 
-def test_options_qemu_args_make_a_relative_path_absolute(run, tmp_path):
+def test_options_qemu_args_make_a_relative_path_absolute(run: Run, tmp_path: Path) -> None:
     result = run("--socket-path", "r.sock", "--print-qemu-args", cwd=tmp_path)
 
     path = dict(qemu_options(result.stdout))["-chardev"].split("path=", 1)[1]

@@ -8,12 +8,14 @@ import re
 import select
 import signal
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from daemon_frontend import (
     BUFFER_SIZE,
+    DEADLINE_S,
     GET_FEATURES,
     F_NS,
     F_VERSION_1,
@@ -22,20 +24,23 @@ from daemon_frontend import (
     OUTPUT,
     SET_FEATURES,
     SET_STATUS,
+    Attach,
+    Connect,
     FrontEnd,
     Host,
+    Sim,
+    Start,
 )
 
-DEADLINE_S = 30
 
 
 @pytest.fixture
-def attach() -> Iterator[Callable[..., Host]]:
+def attach() -> Iterator[Attach]:
     """A host whose driver is ready; closed at the end of the test."""
     hosts: list[Host] = []
 
     def attach_it(
-        sim, features: int = F_NS | F_VERSION_1, size: int = 8, kicks: bool = True
+        sim: Sim, features: int = F_NS | F_VERSION_1, size: int = 8, kicks: bool = True
     ) -> Host:
         hosts.append(Host(FrontEnd(sim.socket_path), size))
         hosts[-1].start(features, kicks)
@@ -49,7 +54,7 @@ def attach() -> Iterator[Callable[..., Host]]:
 # ---- messages ----
 
 
-def test_session_service_is_announced_and_echoes(start, attach):
+def test_session_service_is_announced_and_echoes(start: Start, attach: Attach) -> None:
     host = attach(start("--service", "rpmsg-echo,addr=1030"))
 
     assert host.receive_announcement() == ("rpmsg-echo", 1030, 0)
@@ -58,7 +63,9 @@ def test_session_service_is_announced_and_echoes(start, attach):
         assert host.receive() == (1030, 2000, payload)
 
 
-def test_session_thousand_messages_come_back_in_order(start, connect, attach):
+def test_session_thousand_messages_come_back_in_order(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     host = attach(sim)
     host.receive_announcement()
@@ -72,7 +79,9 @@ def test_session_thousand_messages_come_back_in_order(start, connect, attach):
     assert messages["sent"] == 1001  # and the announcement
 
 
-def test_session_without_f_ns_nothing_is_announced(start, connect, attach):
+def test_session_without_f_ns_nothing_is_announced(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     host = attach(sim, features=F_VERSION_1)
 
@@ -81,7 +90,7 @@ def test_session_without_f_ns_nothing_is_announced(start, connect, attach):
     assert host.receive() == (1030, 2000, b"first")
 
 
-def test_session_ring_without_kick_descriptors_is_polled(start, attach):
+def test_session_ring_without_kick_descriptors_is_polled(start: Start, attach: Attach) -> None:
     host = attach(start("--service", "rpmsg-echo,addr=1030"), kicks=False)
     host.receive_announcement()
 
@@ -90,7 +99,9 @@ def test_session_ring_without_kick_descriptors_is_polled(start, attach):
         assert host.receive() == (1030, 2000, bytes([number]))
 
 
-def test_session_announce_and_withdraw_reach_the_host_at_once(start, connect, attach):
+def test_session_announce_and_withdraw_reach_the_host_at_once(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     host, control = attach(sim), connect(sim)
 
@@ -104,7 +115,9 @@ def test_session_announce_and_withdraw_reach_the_host_at_once(start, connect, at
     assert host.receive_announcement() == ("late", 1024, 1)
 
 
-def test_session_send_writes_exactly_the_fields_asked_for(start, connect, attach):
+def test_session_send_writes_exactly_the_fields_asked_for(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     host, control = attach(sim), connect(sim)
 
@@ -127,7 +140,9 @@ def test_session_send_writes_exactly_the_fields_asked_for(start, connect, attach
     assert host.memory[at + 16 : at + 19] == b"\x00\xff\x10"
 
 
-def test_session_send_waits_while_the_input_queue_is_held(start, connect, attach):
+def test_session_send_waits_while_the_input_queue_is_held(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     host, control = attach(sim), connect(sim)
 
@@ -140,7 +155,9 @@ def test_session_send_waits_while_the_input_queue_is_held(start, connect, attach
     assert control.call("stats")["pending_sends"] == 0
 
 
-def test_session_held_buffers_are_returned_oldest_first(start, connect, attach):
+def test_session_held_buffers_are_returned_oldest_first(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "sink=sink,addr=9")
     host, control = attach(sim), connect(sim)
     control.call("events", types=["message"])
@@ -159,7 +176,9 @@ def test_session_held_buffers_are_returned_oldest_first(start, connect, attach):
     assert control.call("stats")["queues"][OUTPUT]["held"] == 0
 
 
-def test_session_hold_with_count_keeps_only_so_many(start, connect, attach):
+def test_session_hold_with_count_keeps_only_so_many(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "sink=sink,addr=9")
     host, control = attach(sim), connect(sim)
     control.call("hold", queue=1, count=1)
@@ -174,14 +193,16 @@ def test_session_hold_with_count_keeps_only_so_many(start, connect, attach):
 # ---- what is told about it ----
 
 
-def test_session_events_tell_the_handshake_in_order(start, connect, attach):
+def test_session_events_tell_the_handshake_in_order(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     control = connect(sim)
     control.call("events")
 
     attach(sim)
 
-    seen = []
+    seen: list[dict[str, Any]] = []
     while not seen or seen[-1]["type"] != "driver_ok":
         seen.append(control.read()["params"])
     kinds = [event["type"] for event in seen if event["type"] != "kick"]
@@ -201,7 +222,9 @@ def test_session_events_tell_the_handshake_in_order(start, connect, attach):
     assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
 
 
-def test_session_events_tell_a_message_and_its_answer(start, connect, attach):
+def test_session_events_tell_a_message_and_its_answer(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     host, control = attach(sim), connect(sim)
     host.receive_announcement()
@@ -214,7 +237,7 @@ def test_session_events_tell_a_message_and_its_answer(start, connect, attach):
     message = next(event for event in seen if event["type"] == "message")
     sent = next(event for event in seen if event["type"] == "sent")
     returned = next(event for event in seen if event["type"] == "returned")
-    common = {"reserved": 0, "flags": 0, "len": 2, "data": "0102", "desc_count": 1}
+    common: dict[str, Any] = {"reserved": 0, "flags": 0, "len": 2, "data": "0102", "desc_count": 1}
     assert {**message, **common, "src": 2000, "dst": 1030} == message
     assert (message["desc_id"], message["desc_len"]) == (index, HEADER.size + 2)
     assert (message["readable"], message["writable"]) == (HEADER.size + 2, 0)
@@ -224,7 +247,9 @@ def test_session_events_tell_a_message_and_its_answer(start, connect, attach):
     assert (returned["queue"], returned["desc_id"]) == (OUTPUT, index)
 
 
-def test_session_message_to_nobody_is_told_and_counted_as_dropped(start, connect, attach):
+def test_session_message_to_nobody_is_told_and_counted_as_dropped(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     host, control = attach(sim), connect(sim)
     control.call("events", types=["message"])
@@ -239,7 +264,7 @@ def test_session_message_to_nobody_is_told_and_counted_as_dropped(start, connect
     assert messages["dropped"] == {"no-endpoint": 1}
 
 
-def test_session_announcements_are_told(start, connect, attach):
+def test_session_announcements_are_told(start: Start, connect: Connect, attach: Attach) -> None:
     sim = start()
     host, control = attach(sim), connect(sim)
     control.call("events", types=["ns"])
@@ -261,7 +286,9 @@ def test_session_announcements_are_told(start, connect, attach):
     host.receive_announcement()
 
 
-def test_session_stats_show_a_served_session(start, connect, attach):
+def test_session_stats_show_a_served_session(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     host, control = attach(sim), connect(sim)
     host.receive_announcement()
@@ -295,7 +322,9 @@ def test_session_stats_show_a_served_session(start, connect, attach):
 # ---- life ----
 
 
-def test_session_next_host_is_served_and_told_the_services_anew(start, connect, attach):
+def test_session_next_host_is_served_and_told_the_services_anew(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     for number in range(1, 4):
         host = attach(sim)
@@ -306,7 +335,9 @@ def test_session_next_host_is_served_and_told_the_services_anew(start, connect, 
         host.front_end.close()
 
 
-def test_session_reset_by_the_driver_is_told_and_ends_the_session(start, connect, attach):
+def test_session_reset_by_the_driver_is_told_and_ends_the_session(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     control = connect(sim)
     host = attach(sim)
@@ -321,7 +352,9 @@ def test_session_reset_by_the_driver_is_told_and_ends_the_session(start, connect
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_session_signal_in_mid_session_ends_cleanly(start, attach, number):
+def test_session_signal_in_mid_session_ends_cleanly(
+    start: Start, attach: Attach, number: int
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     host = attach(sim)
     host.receive_announcement()
@@ -332,7 +365,7 @@ def test_session_signal_in_mid_session_ends_cleanly(start, attach, number):
     assert host.front_end.closed_by_peer()
 
 
-def test_session_once_ends_after_a_whole_session(start, attach):
+def test_session_once_ends_after_a_whole_session(start: Start, attach: Attach) -> None:
     sim = start("--once", "--service", "rpmsg-echo,addr=1030")
     host = attach(sim)
     host.receive_announcement()
@@ -342,7 +375,9 @@ def test_session_once_ends_after_a_whole_session(start, attach):
     assert sim.process.wait(DEADLINE_S) == 0
 
 
-def test_session_memory_and_descriptors_are_given_back(start, connect, attach):
+def test_session_memory_and_descriptors_are_given_back(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     control = connect(sim)
     control.call("events", types=["disconnected"])
@@ -375,8 +410,8 @@ GARBAGE = {
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE.keys())
 def test_session_garbage_closes_the_connection_and_the_next_is_served(
-    start, connect, attach, garbage
-):
+    start: Start, connect: Connect, attach: Attach, garbage: bytes
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     front_end = FrontEnd(sim.socket_path)
 
@@ -391,7 +426,9 @@ def test_session_garbage_closes_the_connection_and_the_next_is_served(
     assert f"violation {name} (VU-" in sim.log_text()
 
 
-def test_session_half_a_message_and_a_close_is_a_violation(start, connect, attach):
+def test_session_half_a_message_and_a_close_is_a_violation(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     control = connect(sim)
     control.call("events", types=["violation", "disconnected"])
@@ -406,7 +443,9 @@ def test_session_half_a_message_and_a_close_is_a_violation(start, connect, attac
     assert control.event("disconnected")["reason"] == "it broke the vhost-user protocol"
 
 
-def test_session_front_end_that_stops_in_a_message_holds_nothing_up(start, connect):
+def test_session_front_end_that_stops_in_a_message_holds_nothing_up(
+    start: Start, connect: Connect
+) -> None:
     sim = start()
     front_end = FrontEnd(sim.socket_path)
     front_end.sock.sendall(struct.pack("<I", GET_FEATURES))
@@ -418,7 +457,9 @@ def test_session_front_end_that_stops_in_a_message_holds_nothing_up(start, conne
     front_end.close()
 
 
-def test_session_front_end_that_does_not_read_is_disconnected(start, connect):
+def test_session_front_end_that_does_not_read_is_disconnected(
+    start: Start, connect: Connect
+) -> None:
     sim = start()
     front_end = FrontEnd(sim.socket_path)
     request = struct.pack("<III", GET_FEATURES, 1, 0) * 100
@@ -431,7 +472,9 @@ def test_session_front_end_that_does_not_read_is_disconnected(start, connect):
     assert FrontEnd(sim.socket_path).ask_u64(GET_FEATURES)
 
 
-def test_session_impossible_index_breaks_the_queue_and_signals_its_error(start, connect, attach):
+def test_session_impossible_index_breaks_the_queue_and_signals_its_error(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     host, control = attach(sim), connect(sim)
     host.receive_announcement()
@@ -450,7 +493,9 @@ def test_session_impossible_index_breaks_the_queue_and_signals_its_error(start, 
     assert stats["violations"] == {"vq-avail-jump": 1}
 
 
-def test_session_queue_that_breaks_under_stats_signals_its_error_too(start, connect, attach):
+def test_session_queue_that_breaks_under_stats_signals_its_error_too(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     sim = start()
     host, control = attach(sim), connect(sim)
     ring = host.rings[OUTPUT]
@@ -461,7 +506,7 @@ def test_session_queue_that_breaks_under_stats_signals_its_error_too(start, conn
     assert select.select([ring.err], [], [], DEADLINE_S)[0]
 
 
-def test_session_after_a_broken_queue_the_next_host_is_served(start, attach):
+def test_session_after_a_broken_queue_the_next_host_is_served(start: Start, attach: Attach) -> None:
     sim = start("--service", "rpmsg-echo,addr=1030")
     host = attach(sim)
     host.rings[OUTPUT].expose(5000)
@@ -476,7 +521,9 @@ def test_session_after_a_broken_queue_the_next_host_is_served(start, attach):
     assert host.receive() == (1030, 2000, b"well again")
 
 
-def test_session_violations_are_logged_at_a_limited_rate_and_counted(start, connect):
+def test_session_violations_are_logged_at_a_limited_rate_and_counted(
+    start: Start, connect: Connect
+) -> None:
     sim = start()
     control = connect(sim)
     control.call("events", types=["disconnected"])
@@ -495,7 +542,9 @@ def test_session_violations_are_logged_at_a_limited_rate_and_counted(start, conn
     assert shown + hidden == 500
 
 
-def test_session_busy_host_does_not_stop_the_control_socket(start, connect, attach):
+def test_session_busy_host_does_not_stop_the_control_socket(
+    start: Start, connect: Connect, attach: Attach
+) -> None:
     """A ring that is never empty: the source fills every buffer that the host gives back."""
     sim = start("--service", "sink=sink,addr=9")
     host, control = attach(sim, size=256), connect(sim)

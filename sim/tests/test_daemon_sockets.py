@@ -14,9 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_frontend import GET_FEATURES, F_NS, FrontEnd
-
-DEADLINE_S = 30
+from daemon_frontend import DEADLINE_S, GET_FEATURES, F_NS, FrontEnd, Run, Start
 
 
 def serves(path: Path) -> bool:
@@ -33,13 +31,13 @@ def listening_socket(path: Path) -> socket.socket:
     return sock
 
 
-def test_sockets_ready_fd_says_ready_once_the_sockets_listen(start):
+def test_sockets_ready_fd_says_ready_once_the_sockets_listen(start: Start) -> None:
     sim = start()  # asserts that the descriptor said "ready" and was closed
 
     assert serves(sim.socket_path)
 
 
-def test_sockets_files_belong_to_the_user_alone(start):
+def test_sockets_files_belong_to_the_user_alone(start: Start) -> None:
     sim = start()
 
     for path in (sim.socket_path, sim.control_path):
@@ -47,7 +45,7 @@ def test_sockets_files_belong_to_the_user_alone(start):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_sockets_signal_ends_with_status_0_and_removes_the_files(start, number):
+def test_sockets_signal_ends_with_status_0_and_removes_the_files(start: Start, number: int) -> None:
     sim = start()
 
     assert sim.stop(number) == 0
@@ -55,7 +53,7 @@ def test_sockets_signal_ends_with_status_0_and_removes_the_files(start, number):
     assert not list(sim.socket_path.parent.glob("*.ctl*"))
 
 
-def test_sockets_stale_file_is_taken_over(start, tmp_path):
+def test_sockets_stale_file_is_taken_over(start: Start, tmp_path: Path) -> None:
     listening_socket(tmp_path / "sim.sock").close()
     listening_socket(tmp_path / "sim.ctl").close()
 
@@ -65,7 +63,9 @@ def test_sockets_stale_file_is_taken_over(start, tmp_path):
     assert f"took over the stale socket {sim.socket_path}" in sim.log_text()
 
 
-def test_sockets_file_of_a_killed_simulator_is_taken_over(binary, start, tmp_path):
+def test_sockets_file_of_a_killed_simulator_is_taken_over(
+    binary: str, start: Start, tmp_path: Path
+) -> None:
     path = tmp_path / "sim.sock"
     read_end, write_end = os.pipe()
     victim = subprocess.Popen(
@@ -83,7 +83,7 @@ def test_sockets_file_of_a_killed_simulator_is_taken_over(binary, start, tmp_pat
     assert serves(start().socket_path)
 
 
-def test_sockets_path_of_a_running_simulator_is_refused(start, run):
+def test_sockets_path_of_a_running_simulator_is_refused(start: Start, run: Run) -> None:
     sim = start()
 
     result = run("--socket-path", str(sim.socket_path))
@@ -93,7 +93,9 @@ def test_sockets_path_of_a_running_simulator_is_refused(start, run):
     assert serves(sim.socket_path)
 
 
-def test_sockets_control_path_in_use_is_refused_and_nothing_is_left(start, run, tmp_path):
+def test_sockets_control_path_in_use_is_refused_and_nothing_is_left(
+    start: Start, run: Run, tmp_path: Path
+) -> None:
     sim = start()
 
     result = run("--socket-path", str(tmp_path / "b"), "--control-path", str(sim.control_path))
@@ -103,7 +105,9 @@ def test_sockets_control_path_in_use_is_refused_and_nothing_is_left(start, run, 
     assert not list(tmp_path.glob("b*"))
 
 
-def test_sockets_path_of_another_program_is_refused_and_left_alone(run, tmp_path):
+def test_sockets_path_of_another_program_is_refused_and_left_alone(
+    run: Run, tmp_path: Path
+) -> None:
     path = tmp_path / "other.sock"
     other = listening_socket(path)
 
@@ -115,7 +119,7 @@ def test_sockets_path_of_another_program_is_refused_and_left_alone(run, tmp_path
     other.close()
 
 
-def test_sockets_ordinary_file_is_refused_and_left_alone(run, tmp_path):
+def test_sockets_ordinary_file_is_refused_and_left_alone(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("data")
 
@@ -126,7 +130,7 @@ def test_sockets_ordinary_file_is_refused_and_left_alone(run, tmp_path):
     assert path.read_text() == "data"
 
 
-def test_sockets_missing_directory_is_named(run, tmp_path):
+def test_sockets_missing_directory_is_named(run: Run, tmp_path: Path) -> None:
     result = run("--socket-path", str(tmp_path / "none" / "sock"))
 
     assert result.returncode == 1
@@ -134,7 +138,7 @@ def test_sockets_missing_directory_is_named(run, tmp_path):
     assert "No such file or directory" in result.stderr
 
 
-def test_sockets_file_that_somebody_replaced_is_not_removed(start):
+def test_sockets_file_that_somebody_replaced_is_not_removed(start: Start) -> None:
     sim = start()
     sim.socket_path.unlink()
     other = listening_socket(sim.socket_path)
@@ -145,7 +149,9 @@ def test_sockets_file_that_somebody_replaced_is_not_removed(start):
     other.close()
 
 
-def test_sockets_listening_fd_serves_one_front_end_after_the_other(start, tmp_path):
+def test_sockets_listening_fd_serves_one_front_end_after_the_other(
+    start: Start, tmp_path: Path
+) -> None:
     path = tmp_path / "given.sock"
     listener = listening_socket(path)
     fd = listener.fileno()
@@ -156,7 +162,7 @@ def test_sockets_listening_fd_serves_one_front_end_after_the_other(start, tmp_pa
     listener.close()
 
 
-def test_sockets_connected_fd_is_served_until_it_closes(start):
+def test_sockets_connected_fd_is_served_until_it_closes(start: Start) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     sim = start("--fd", str(theirs.fileno()), pass_fds=(theirs.fileno(),))
     theirs.close()
@@ -188,7 +194,7 @@ def unusable_descriptor(kind: str) -> int:
         ("unconnected", "it neither listens nor is connected"),
     ],
 )
-def test_sockets_unusable_fd_is_refused_with_its_reason(run, kind, reason):
+def test_sockets_unusable_fd_is_refused_with_its_reason(run: Run, kind: str, reason: str) -> None:
     fd = unusable_descriptor(kind)
 
     result = run("--fd", str(fd), pass_fds=(fd,))
@@ -198,14 +204,14 @@ def test_sockets_unusable_fd_is_refused_with_its_reason(run, kind, reason):
     assert f"descriptor {fd} cannot be served: {reason}" in result.stderr
 
 
-def test_sockets_closed_fd_is_refused(run):
+def test_sockets_closed_fd_is_refused(run: Run) -> None:
     result = run("--fd", "99")
 
     assert result.returncode == 1
     assert "descriptor 99 cannot be served: it is not open" in result.stderr
 
 
-def test_sockets_closed_ready_fd_is_refused_and_nothing_is_left(run, tmp_path):
+def test_sockets_closed_ready_fd_is_refused_and_nothing_is_left(run: Run, tmp_path: Path) -> None:
     result = run("--socket-path", str(tmp_path / "a"), "--ready-fd", "99")
 
     assert result.returncode == 1
@@ -222,7 +228,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
-def test_sockets_listen_fds_of_a_service_manager_is_served(binary, tmp_path):
+def test_sockets_listen_fds_of_a_service_manager_is_served(binary: str, tmp_path: Path) -> None:
     path = tmp_path / "activated.sock"
     listener = listening_socket(path)
     command = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), "1", binary]
@@ -238,7 +244,7 @@ def test_sockets_listen_fds_of_a_service_manager_is_served(binary, tmp_path):
     assert path.exists()  # it belongs to the service manager
 
 
-def test_sockets_listen_fds_with_two_sockets_is_refused(binary, tmp_path):
+def test_sockets_listen_fds_with_two_sockets_is_refused(binary: str, tmp_path: Path) -> None:
     listener = listening_socket(tmp_path / "activated.sock")
 
     result = subprocess.run(
@@ -254,7 +260,7 @@ def test_sockets_listen_fds_with_two_sockets_is_refused(binary, tmp_path):
     assert 'LISTEN_FDS is "2": one socket is expected' in result.stderr
 
 
-def test_sockets_once_ends_after_the_first_front_end(start):
+def test_sockets_once_ends_after_the_first_front_end(start: Start) -> None:
     sim = start("--once")
 
     assert serves(sim.socket_path)
@@ -263,7 +269,7 @@ def test_sockets_once_ends_after_the_first_front_end(start):
     assert not sim.socket_path.exists()
 
 
-def test_sockets_second_front_end_waits_until_the_first_has_left(start):
+def test_sockets_second_front_end_waits_until_the_first_has_left(start: Start) -> None:
     sim = start()
     first = FrontEnd(sim.socket_path)
     first.ask_u64(GET_FEATURES)
@@ -280,7 +286,7 @@ def test_sockets_second_front_end_waits_until_the_first_has_left(start):
     second.close()
 
 
-def test_sockets_hundred_reconnects_are_served(start):
+def test_sockets_hundred_reconnects_are_served(start: Start) -> None:
     sim = start()
     before = len(os.listdir(f"/proc/{sim.process.pid}/fd"))
 
@@ -290,7 +296,7 @@ def test_sockets_hundred_reconnects_are_served(start):
     assert len(os.listdir(f"/proc/{sim.process.pid}/fd")) <= before + 1
 
 
-def test_sockets_running_out_of_descriptors_does_not_end_the_service(start):
+def test_sockets_running_out_of_descriptors_does_not_end_the_service(start: Start) -> None:
     sim = start()
     used = max(int(fd) for fd in os.listdir(f"/proc/{sim.process.pid}/fd"))
     limits = resource.prlimit(sim.process.pid, resource.RLIMIT_NOFILE)
@@ -309,7 +315,7 @@ def test_sockets_running_out_of_descriptors_does_not_end_the_service(start):
     front_end.close()
 
 
-def test_sockets_hangup_under_nohup_is_ignored(start):
+def test_sockets_hangup_under_nohup_is_ignored(start: Start) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         sim = start()
@@ -321,7 +327,9 @@ def test_sockets_hangup_under_nohup_is_ignored(start):
     assert serves(sim.socket_path)
 
 
-def test_sockets_stuck_reader_of_standard_error_does_not_stop_the_service(binary, tmp_path):
+def test_sockets_stuck_reader_of_standard_error_does_not_stop_the_service(
+    binary: str, tmp_path: Path
+) -> None:
     path = tmp_path / "sim.sock"
     ready, log = os.pipe(), os.pipe()
     process = subprocess.Popen(
