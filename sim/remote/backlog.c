@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "remote/remote.h"
-#include "wire/checked.h"
 
 #define RECORD_ALIGN _Alignof(struct backlog_record)
 
@@ -20,20 +19,18 @@ static size_t record_bytes(uint32_t payload_size)
 
 int backlog_init(struct backlog *backlog, uint32_t limit)
 {
-	uint64_t size;
+	size_t size;
 
 	memset(backlog, 0, sizeof(*backlog));
 	/*
 	 * Free space is in two pieces at most. Twice the largest record on top makes one of them
 	 * large enough for any message as long as those that wait are of the usual size.
 	 */
-	if (!checked_mul64(limit, record_bytes(RPMSG_MAX_PAYLOAD), &size) ||
-	    !checked_add64(size, 2 * record_bytes(REMOTE_MAX_PAYLOAD), &size) || size > SIZE_MAX)
-		return -ENOMEM;
-	backlog->bytes = malloc((size_t)size);
+	size = limit * record_bytes(RPMSG_MAX_PAYLOAD) + 2 * record_bytes(REMOTE_MAX_PAYLOAD);
+	backlog->bytes = malloc(size);
 	if (backlog->bytes == NULL)
 		return -ENOMEM;
-	backlog->size = (size_t)size;
+	backlog->size = size;
 	backlog->limit = limit;
 	return 0;
 }

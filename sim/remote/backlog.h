@@ -39,7 +39,7 @@ struct backlog {
 /**
  * backlog_init() - allocate
  * @backlog: result
- * @limit: messages that may wait, at least 1
+ * @limit: messages that may wait, 1 to REMOTE_MAX_BACKLOG
  *
  * Return: 0 or -ENOMEM.
  */

@@ -38,7 +38,10 @@ static bool write_message(struct remote *remote, const struct outgoing *out, con
 {
 	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
 
-	return virtq_write(vq, chain, 0, header, RPMSG_HDR_SIZE) == RPMSG_HDR_SIZE &&
+	if (virtq_write(vq, chain, 0, header, RPMSG_HDR_SIZE) != RPMSG_HDR_SIZE)
+		return false;
+	/* A message without payload may come without a place for it. */
+	return out->size == 0 ||
 	       virtq_write(vq, chain, RPMSG_HDR_SIZE, out->payload, out->size) == out->size;
 }
 

@@ -179,6 +179,7 @@ void nameservice_receive(struct remote *remote, struct inbound *in)
 	receive_report(remote);
 	if (remote->ops->event != NULL) {
 		event.hdr = in->hdr;
+		event.header = remote->message;
 		event.payload = in->payload;
 		event.payload_size = in->size;
 		event.desc_id = in->chain.head;

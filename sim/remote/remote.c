@@ -48,8 +48,12 @@ static int allocate(struct remote *remote)
 int remote_new(struct remote **result, const struct remote_config *config,
 	       const struct remote_ops *ops, void *ctx, const struct violation_sink *sink)
 {
-	struct remote *remote = calloc(1, sizeof(*remote));
+	struct remote *remote;
 
+	if (config != NULL &&
+	    (config->backlog > REMOTE_MAX_BACKLOG || config->max_endpoints > REMOTE_MAX_ENDPOINTS))
+		return -EINVAL;
+	remote = calloc(1, sizeof(*remote));
 	if (remote == NULL)
 		return -ENOMEM;
 	remote->ops = ops;
@@ -61,8 +65,6 @@ int remote_new(struct remote **result, const struct remote_config *config,
 		remote->config.backlog = REMOTE_DEFAULT_BACKLOG;
 	if (remote->config.max_endpoints == 0)
 		remote->config.max_endpoints = REMOTE_DEFAULT_ENDPOINTS;
-	if (remote->config.max_endpoints > REMOTE_MAX_ENDPOINTS)
-		remote->config.max_endpoints = REMOTE_MAX_ENDPOINTS;
 	if (remote->config.offered == 0)
 		remote->config.offered = remote_default_features();
 	list_init(&remote->created);

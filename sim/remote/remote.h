@@ -27,6 +27,8 @@
 
 #define REMOTE_MAX_PAYLOAD 65535 /* what a 16-bit length field can say */
 #define REMOTE_NO_DEADLINE UINT64_MAX
+#define REMOTE_MAX_BACKLOG (UINT32_C(1) << 20)
+#define REMOTE_MAX_ENDPOINTS (UINT32_C(1) << 24)
 
 struct remote;
 struct service_kind; /* remote/service.h */
@@ -97,7 +99,7 @@ struct remote_ops {
 struct remote_config {
 	uint64_t seed;		/* of everything that is random */
 	uint32_t backlog;	/* messages that may wait for a buffer; 0: the default, 1024 */
-	uint32_t max_endpoints; /* 0: the default, 65536; at most 2^24 */
+	uint32_t max_endpoints; /* 0: the default, 65536 */
 	uint64_t offered;	/* device feature bits; 0: remote_default_features() */
 };
 
@@ -161,7 +163,7 @@ uint64_t remote_default_features(void);
  *
  * All memory that the data path needs is allocated here or in remote_announce().
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0; -EINVAL when @config is above REMOTE_MAX_BACKLOG or REMOTE_MAX_ENDPOINTS; -ENOMEM.
  */
 int remote_new(struct remote **remote, const struct remote_config *config,
 	       const struct remote_ops *ops, void *ctx, const struct violation_sink *sink);
