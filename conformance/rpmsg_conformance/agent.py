@@ -19,6 +19,9 @@ PROTOCOL_VERSION = 1
 #: Seconds within which a command that does not block has to be answered.
 REPLY_SECONDS = 15.0
 
+#: The same for an agent that has left a command without an answer, and was silent since.
+SILENT_SECONDS = 1.0
+
 
 class AgentProtocolError(Exception):
     """The agent answered with something that is not in its protocol: the suite's own fault."""
@@ -100,6 +103,7 @@ class AgentClient:
         self._factor = timeout_factor
         self._ids = itertools.count(1)
         self._hello: dict[str, Any] | None = None
+        self._silent = False
         self._replies: dict[int, dict[str, Any]] = {}
         self._transcript = transcript.open("w", encoding="utf-8") if transcript else None
         self._started = time.monotonic()
@@ -227,7 +231,7 @@ class AgentClient:
 
     def wait_reply(self, request_id: int, command: str, timeout: float) -> Reply:
         """See Pending.wait()."""
-        scaled = timeout * self._factor
+        scaled = (min(timeout, SILENT_SECONDS) if self._silent else timeout) * self._factor
         try:
             message = self._connection.wait_for(
                 lambda: self._replies.pop(request_id, None), scaled
@@ -235,6 +239,7 @@ class AgentClient:
         except ConnectionLost as error:
             raise GuestDied(f"{command}: {error}") from error
         if message is None:
+            self._silent = True
             raise GuestWedged(f"{command}: the guest agent did not answer within {scaled:g} s")
         return Reply(command, message)
 
@@ -247,6 +252,7 @@ class AgentClient:
 
     def _receive(self, message: dict[str, Any]) -> None:
         self._record("<", message)
+        self._silent = False
         if "hello" in message:
             self._hello = message
         elif isinstance(message.get("id"), int):

@@ -56,23 +56,36 @@ def link(request: pytest.FixtureRequest, host: HostTarget, case_folder: Path) ->
     host.guest()
     host.kernel_log()
     link = host.new_link(case_folder / "sim.log", **options)
+    damage: Exception | None = None
     try:
         yield link
         link.check_alive()
+        write_lines(case_folder / "dmesg.txt", host.kernel_log())
+    except (GuestDied, GuestWedged, Unmet) as error:
+        damage = error
+        raise
     finally:
         link.sim.write_events(case_folder / "events.jsonl")
-        (case_folder / "console.txt").write_text(
-            "".join(line + "\n" for line in host.console_tail()), encoding="utf-8"
-        )
-        try:
-            log = host.kernel_log()
-            (case_folder / "dmesg.txt").write_text(
-                "".join(line + "\n" for line in log), encoding="utf-8"
-            )
-            link.end()
-        except (GuestDied, GuestWedged, Unmet) as error:
-            host.discard(str(error))
+        write_lines(case_folder / "console.txt", host.console_tail())
+        end(link, host, damage)
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Write lines of text as a file of evidence."""
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def end(link: Link, host: HostTarget, damage: Exception | None) -> None:
+    """Take the link away; replace the guest when it is damaged or does not let go of it."""
+    try:
+        link.end()
+    except (GuestDied, GuestWedged, Unmet) as error:
+        host.discard(str(damage or error))
+        if damage is None:
             raise
+    else:
+        if damage is not None:
+            host.discard(str(damage))
 
 
 @pytest.fixture

@@ -353,7 +353,7 @@ def run_pytest(
     """Run (or only collect) the suite in the folder ``suite``; returns pytest's exit status."""
     arguments = [str(suite), f"--rootdir={suite.parent}", f"--confcutdir={suite}"]
     arguments += ["-c", str(suite.parent / "pyproject.toml"), "--strict-markers"]
-    arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "--capture=no"]
+    arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "--capture=no", "--tb=short"]
     if collect_only:
         arguments.append("--collect-only")
     return int(pytest.main(arguments, plugins=[plugin, *extra]))

@@ -26,6 +26,9 @@ _COLOURS: Mapping[Verdict, str] = {
 }
 _OTHER_COLOUR = "1;31"
 
+#: Of a traceback only the end is shown; the report has all of it.
+_TRACEBACK_LINES = 15
+
 #: Verdicts whose cases are explained at once, under the requirement's line.
 _EXPLAINED = frozenset(Verdict) - {Verdict.PASS, Verdict.INFO}
 
@@ -145,7 +148,7 @@ class Terminal:
             self._detail("reason", case.message)
         for note in case.notes:
             self._detail("also", note)
-        for line in case.traceback.splitlines():
+        for line in case.traceback.splitlines()[-_TRACEBACK_LINES:]:
             self._write(f"{indent}  | {line}")
         if case.console:
             self._detail("console", "last lines:")

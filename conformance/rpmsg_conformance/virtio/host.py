@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from rpmsg_conformance.virtio import constants as c
-from rpmsg_conformance.virtio.anomaly import Anomaly, Kind, Log
+from rpmsg_conformance.virtio.anomaly import Anomaly, Log
 from rpmsg_conformance.virtio.channels import Channel, Channels
 from rpmsg_conformance.virtio.codec import (
     Header,
@@ -280,17 +280,19 @@ class Host:
                 raise PeerTimeout(f"no {what} within {seconds:g} s")
             if not all(queue.ring.interrupts for queue in session.queues):
                 session.wait(min(left, _POLL_SECONDS))
-            elif not session.wait(left):
-                self._look_for_missing_calls()
+            else:
+                session.wait(left)
 
     def drain(self, timeout: float | None = None) -> None:
-        """Wait until the device has returned every send buffer, then check all memory.
+        """Wait until the device has returned every send buffer, then look for anomalies that show
+        only in hindsight: writes where it may not write, and notifications that never came.
 
         Raises PeerTimeout, PeerClosed and RingBroken.
         """
         ring = self.output.ring
         self.wait(lambda: not ring.outstanding, timeout, "return of all send buffers")
         self.check_memory()
+        self.session.check_calls(_LATE_CALL_SECONDS)
 
     def check_memory(self) -> None:
         """Look for writes of the device where it may not write; they become anomalies."""
@@ -500,15 +502,6 @@ class Host:
         else:
             queue = self.session.queues[c.QUEUE_INPUT]
             queue.ring.add(slot.segments, indirect=self.config.receive_indirect, owner=slot)
-
-    def _look_for_missing_calls(self) -> None:
-        """Nothing has called in time: was there anything to call for?"""
-        late = [queue for queue in self.session.queues if queue.ring.pending()]
-        if not late or self.session.wait(_LATE_CALL_SECONDS):
-            return
-        for queue in late:
-            seen = f"{queue.ring.pending()} used entries and no notification"
-            self.log.record(Kind.CALL_MISSING, queue.number, None, "a notification", seen)
 
     def _place(self, data: bytes, layout: Layout, timeout: float | None) -> _Slot:
         size = self.config.buffer_sizes[c.QUEUE_OUTPUT]

@@ -137,6 +137,10 @@ class DriverRing:
         self._published = base
         self._next_used = base
         self._interrupts = True
+        #: Used entries collected since the last forget_calls(), and whether notifications were
+        #: asked for all that time.
+        self.collected = 0
+        self.always_interrupts = True
         self._avail[1] = self._avail_copy[1] = base
         self._used[1] = base
         self._set_used_event(base)
@@ -257,6 +261,7 @@ class DriverRing:
         comes without a notification.
         """
         self._interrupts = on
+        self.always_interrupts = False
         if self.event_idx:
             self._set_used_event(self._next_used if on else self._next_used - 1)
         else:
@@ -270,7 +275,7 @@ class DriverRing:
         """
         if not self.event_idx:
             raise ValueError("used_event has no meaning without EVENT_IDX")
-        self._interrupts = False
+        self._interrupts = self.always_interrupts = False
         self._set_used_event(index)
         barrier()
 
@@ -306,11 +311,17 @@ class DriverRing:
                 if used is not None:
                     found.append(used)
                 at = (at + 1) & 0xFFFF
+            self.collected += (at - self._next_used) & 0xFFFF
             self._next_used = at
             if self.event_idx and self._interrupts:
                 self._set_used_event(at)
                 barrier()
         return found
+
+    def forget_calls(self) -> None:
+        """Begin a new period for ``collected`` and ``always_interrupts``."""
+        self.collected = 0
+        self.always_interrupts = self._interrupts
 
     def check_memory(self) -> None:
         """Record it when the device wrote where it never may: tables, and behind the used ring."""

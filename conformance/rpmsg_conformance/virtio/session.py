@@ -8,6 +8,7 @@ put something in between; start() does all of them in the order of VIRTIO 1.2, s
 from __future__ import annotations
 
 import select
+import time
 from pathlib import Path
 
 from rpmsg_conformance.virtio import constants as c
@@ -35,6 +36,7 @@ class Queue:
         #: Notifications sent, and received (each may stand for several, as eventfds go).
         self.kicks = 0
         self.calls = 0
+        self._calls_before = 0
 
     def kick(self) -> None:
         """Notify the device, whether it wants that or not."""
@@ -46,6 +48,19 @@ class Queue:
         count = self.caller.take()
         self.calls += count
         return count
+
+    @property
+    def owed_call(self) -> bool:
+        """Whether buffers came back in this period, notifications were on, and there was none."""
+        ring = self.ring
+        return bool(
+            ring.collected and ring.always_interrupts and self.calls == self._calls_before
+        )
+
+    def forget_calls(self) -> None:
+        """Begin a new period for owed_call."""
+        self._calls_before = self.calls
+        self.ring.forget_calls()
 
     def close(self) -> None:
         """Close the descriptors. The ring is its owner's to close."""
@@ -223,6 +238,24 @@ class Session:
                     queue.error.take()
                     self.log.record(Kind.VRING_ERROR, queue.number, None, "no error", "an error")
         return called
+
+    def check_calls(self, timeout: float) -> None:
+        """See that each queue has called since the last time, if buffers came back over it.
+
+        A notification may be late by ``timeout`` seconds; one that is missing is an anomaly. That
+        there were too few of them cannot be told: one may stand for any number of buffers.
+        """
+        for queue in self.queues:
+            if queue.owed_call and not queue.take_calls():
+                deadline = time.monotonic() + timeout
+                while queue.owed_call and (left := deadline - time.monotonic()) > 0:
+                    self.wait(left)
+                    if self.frontend.closed is not None:
+                        return
+                if queue.owed_call:
+                    seen = f"{queue.ring.collected} used entries and no notification"
+                    self.log.record(Kind.CALL_MISSING, queue.number, None, "one at least", seen)
+            queue.forget_calls()
 
     def check_peer(self) -> None:
         """Raise PeerClosed when the connection is known to have ended."""
