@@ -9,6 +9,7 @@
 #include "command.h"
 #include "guest.h"
 #include "hello.h"
+#include "port.h"
 #include "sys.h"
 
 /* /proc/interrupts has a line per interrupt and a column per processor. */
@@ -22,6 +23,8 @@ static int run_ping(struct call *call)
 
 static int run_hello(struct call *call)
 {
+	if (command_flag(call, "fresh"))
+		call->session = port_new_session();
 	hello_put(&call->out);
 	return 0;
 }
@@ -156,7 +159,7 @@ static int run_reboot(struct call *call)
 
 const struct command command_system_table[] = {
 	{"ping", run_ping, COMMAND_IN_CHILD, {{0}}},
-	{"hello", run_hello, 0, {{0}}},
+	{"hello", run_hello, 0, {{"fresh", ARGUMENT_BOOL, OPTIONAL, 0}}},
 	{"commands", run_commands, 0, {{0}}},
 	{"uname", run_uname, 0, {{0}}},
 	{"meminfo", run_meminfo, 0, {{0}}},

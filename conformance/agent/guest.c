@@ -100,7 +100,10 @@ static void load_modules(void)
 	free(text);
 }
 
-/* Without this the kernel drops lines of a writer that says more than ten in five seconds. */
+/*
+ * Without this the kernel drops lines of a writer that says more than ten in five seconds. When its
+ * command line has printk.devkmsg=on, this is refused and not needed.
+ */
 static void allow_every_log_line(void)
 {
 	int fd = open("/proc/sys/kernel/printk_devkmsg", O_WRONLY | O_CLOEXEC);
@@ -108,7 +111,7 @@ static void allow_every_log_line(void)
 	if (fd < 0)
 		return;
 	if (write(fd, "on\n", 3) < 0)
-		log_line(LOG_LEVEL_INFO, "the kernel limits the rate of log lines");
+		errno = 0;
 	close(fd);
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,8 @@ static int out_fd = -1;
 static bool reopens;
 
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned int session; /* written by the main thread under out_lock */
-static bool cut_line;	     /* under out_lock: the last line was not sent to its end */
+static atomic_uint session; /* changes under out_lock */
+static bool cut_line;	    /* under out_lock: the last line was not sent to its end */
 
 /* Main thread only. One byte more than a line may have, for its newline. */
 static char *buffer;
@@ -200,9 +201,7 @@ static int end_of_stream(void)
 	skipping = false;
 	if (!reopens)
 		return within_line ? PORT_UNTERMINATED : PORT_END;
-	pthread_mutex_lock(&out_lock);
-	session++;
-	pthread_mutex_unlock(&out_lock);
+	port_new_session();
 	err = port_wait_peer();
 	return err ? err : PORT_NEW_PEER;
 }
@@ -262,19 +261,30 @@ int port_next_line(char **line, size_t *length)
 
 unsigned int port_session(void)
 {
-	return session;
+	return atomic_load(&session);
 }
 
-static int write_all(const char *data, size_t length)
+unsigned int port_new_session(void)
+{
+	unsigned int number;
+
+	/* Under the lock, so that what the old peer is being sent is either whole or not begun. */
+	pthread_mutex_lock(&out_lock);
+	number = atomic_fetch_add(&session, 1) + 1;
+	pthread_mutex_unlock(&out_lock);
+	return number;
+}
+
+static int write_all(const char *data, size_t length, size_t *written)
 {
 	struct pollfd wait = {.fd = out_fd, .events = POLLOUT};
-	ssize_t written;
+	ssize_t ret;
 
-	while (length) {
-		written = write(out_fd, data, length);
-		if (written >= 0) {
-			data += written;
-			length -= (size_t)written;
+	*written = 0;
+	while (*written < length) {
+		ret = write(out_fd, data + *written, length - *written);
+		if (ret >= 0) {
+			*written += (size_t)ret;
 		} else if (errno == EAGAIN) {
 			poll(&wait, 1, -1);
 			/* Closed at the other end: nobody will make room. */
@@ -289,19 +299,18 @@ static int write_all(const char *data, size_t length)
 
 int port_send(unsigned int for_session, const char *line, size_t length)
 {
+	size_t written;
 	int err = 0;
 
 	pthread_mutex_lock(&out_lock);
-	if (for_session != session)
+	if (for_session != atomic_load(&session))
 		err = -EPIPE;
 	/* The new peer must not take what was cut off before it came for the front of a line. */
 	if (!err && cut_line)
-		err = write_all("\n", 1);
+		err = write_all("\n", 1, &written);
 	if (!err) {
-		cut_line = false;
-		err = write_all(line, length);
-		if (err)
-			cut_line = true;
+		err = write_all(line, length, &written);
+		cut_line = err && written;
 	}
 	pthread_mutex_unlock(&out_lock);
 	return err;

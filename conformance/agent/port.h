@@ -64,11 +64,21 @@ int port_wait_peer(void);
 int port_next_line(char **line, size_t *length);
 
 /**
- * port_session() - number of the peer that is connected, from 0. For the main thread only
+ * port_session() - number of the peer that is connected, from 0
  *
  * Return: the number that port_send() compares.
  */
 unsigned int port_session(void);
+
+/**
+ * port_new_session() - take it that another peer is connected now
+ *
+ * For a peer that says so: a virtio-serial port that is closed and opened again at once, or
+ * brought back by a snapshot, looks as if nothing had happened.
+ *
+ * Return: the number of the new session.
+ */
+unsigned int port_new_session(void);
 
 /**
  * port_send() - send one line whole, whatever other threads send meanwhile

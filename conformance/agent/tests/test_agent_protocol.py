@@ -41,6 +41,17 @@ def test_hello_again_on_request(agent: Agent) -> None:
     assert agent.ok("hello")["pid"] == agent.pid
 
 
+def test_fresh_hello_drops_replies_that_are_still_to_come(agent: Agent, fifo: Path) -> None:
+    fd = agent.open(fifo)
+    old = agent.send("read", fd=fd, len=1, worker=1)
+    agent.wait_blocked(1)
+    assert agent.ok("hello", fresh=True)["hello"] == "rpmsg-agent"
+    agent.ok("write", fd=fd, data="0102")
+    new = agent.send("read", fd=fd, len=1, worker=1)
+    assert agent.reply(new)["data"] == "02"
+    assert not agent.has_reply(old)
+
+
 def test_reply_has_times_of_the_call(agent: Agent) -> None:
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     reply = agent.ok("sleep", ms=20)
