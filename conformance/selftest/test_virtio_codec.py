@@ -8,6 +8,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rpmsg_conformance.virtio import codec
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio.codec import Header, Oddity, Order
@@ -64,12 +65,12 @@ def test_packet_length_field_is_compared_with_the_bytes_there(payload: bytes, st
 
 
 @pytest.mark.parametrize(
-    ("fields", "oddity"), [({"reserved": 1}, Oddity.RESERVED), ({"flags": 0x8000}, Oddity.FLAGS)]
+    ("reserved", "flags", "oddity"), [(1, 0, Oddity.RESERVED), (0, 0x8000, Oddity.FLAGS)]
 )
 def test_packet_reports_fields_that_ought_to_be_zero(
-    fields: dict[str, int], oddity: Oddity
+    reserved: int, flags: int, oddity: Oddity
 ) -> None:
-    packet = codec.decode_packet(codec.encode_packet(1, 2, b"", **fields))
+    packet = codec.decode_packet(codec.encode_packet(1, 2, b"", reserved=reserved, flags=flags))
     assert packet.oddities == (oddity,)
 
 

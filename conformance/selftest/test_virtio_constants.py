@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from virtio_programs import dump_program
+
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio import messages as m
 from rpmsg_conformance.virtio.constants import Feature, ProtocolFeature, Request, Status, bit
-from virtio_programs import dump_program
 
 SIM = Path(__file__).resolve().parents[2] / "sim"
 HEADERS = ("wire/rpmsg.h", "virtio/vring.h", "vhost/vhost_proto.h")

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 import virtio_golden
+
 from rpmsg_conformance.virtio import codec, golden, messages
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio.codec import Order
@@ -15,29 +16,26 @@ from rpmsg_conformance.virtio.constants import Request
 from rpmsg_conformance.virtio.golden import Golden, GoldenError
 from rpmsg_conformance.virtio.messages import MemoryRegion, VringAddr, VringState
 
-every = pytest.mark.parametrize("message", virtio_golden.ALL, ids=lambda m: m.name)
 
-
-@every
+@pytest.mark.parametrize("message", virtio_golden.ALL, ids=virtio_golden.name)
 def test_golden_decodes_to_what_it_says(message: Golden) -> None:
     assert virtio_golden.decode(message) == message.decode
 
 
-@pytest.mark.parametrize(
-    "message", [m for m in virtio_golden.ALL if m.format == "header"], ids=lambda m: m.name
-)
+@pytest.mark.parametrize("message", virtio_golden.of("header"), ids=virtio_golden.name)
 def test_golden_header_is_what_encoding_its_fields_gives(message: Golden) -> None:
     fields = cast(dict[str, int], message.decode)
     assert codec.Header(**fields).encode(message.order) == message.data
 
 
 _CANONICAL_NS = [
-    m for m in virtio_golden.ALL
-    if m.format == "ns" and not {"NS_SIZE", "NS_PADDING"} & cast(frozenset[str], m.decode["oddities"])
+    m
+    for m in virtio_golden.of("ns")
+    if not {"NS_SIZE", "NS_PADDING"} & virtio_golden.oddities(m)
 ]
 
 
-@pytest.mark.parametrize("message", _CANONICAL_NS, ids=lambda m: m.name)
+@pytest.mark.parametrize("message", _CANONICAL_NS, ids=virtio_golden.name)
 def test_golden_ns_is_what_encoding_its_fields_gives(message: Golden) -> None:
     name, addr, flags = (message.decode[key] for key in ("name", "addr", "flags"))
     assert isinstance(name, str) and isinstance(addr, int) and isinstance(flags, int)
@@ -72,9 +70,7 @@ def _encode_request(fields: dict[str, int]) -> bytes:
     return b""
 
 
-@pytest.mark.parametrize(
-    "message", [m for m in virtio_golden.ALL if m.format == "vhost-user"], ids=lambda m: m.name
-)
+@pytest.mark.parametrize("message", virtio_golden.of("vhost-user"), ids=virtio_golden.name)
 def test_golden_vhost_message_is_what_encoding_its_fields_gives(message: Golden) -> None:
     fields = cast(dict[str, int], message.decode)
     flags = fields["version"] | (c.NEED_REPLY if fields["need_reply"] else 0)
@@ -91,7 +87,7 @@ def test_golden_messages_cover_both_orders_of_each_rpmsg_format() -> None:
 def test_golden_messages_cover_every_oddity() -> None:
     seen: set[str] = set()
     for message in virtio_golden.ALL:
-        seen |= cast(frozenset[str], message.decode.get("oddities", frozenset()))
+        seen |= virtio_golden.oddities(message)
     assert seen == {oddity.name for oddity in codec.Oddity}
 
 

@@ -8,8 +8,9 @@ from typing import cast
 
 import pytest
 import virtio_golden
-from rpmsg_conformance.virtio.golden import Golden
 from virtio_programs import dump_program
+
+from rpmsg_conformance.virtio.golden import Golden
 
 Dump = dict[str, dict[str, str]]
 
@@ -21,28 +22,24 @@ def dump() -> Dump:
         f"{m.format} {m.order.value} {m.data.hex() or '-'}\n" for m in virtio_golden.ALL
     )
     output = subprocess.run(
-        [dump_program("golden")], input=lines, capture_output=True, text=True, timeout=60, check=True
+        [dump_program("golden")],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     ).stdout.splitlines()
     assert len(output) == len(virtio_golden.ALL)
     return {
-        message.name: dict(pair.split("=", 1) for pair in line.split())  # type: ignore[misc]
+        message.name: {key: value for key, _, value in (p.partition("=") for p in line.split())}
         for message, line in zip(virtio_golden.ALL, output, strict=True)
     }
 
 
-def _of(*formats: str) -> pytest.MarkDecorator:
-    chosen = [m for m in virtio_golden.ALL if m.format in formats]
-    return pytest.mark.parametrize("message", chosen, ids=lambda m: m.name)
-
-
-def _oddities(message: Golden) -> frozenset[str]:
-    return cast(frozenset[str], message.decode.get("oddities", frozenset()))
-
-
-@_of("header", "packet")
+@pytest.mark.parametrize("message", virtio_golden.of("header", "packet"), ids=virtio_golden.name)
 def test_golden_header_in_c(dump: Dump, message: Golden) -> None:
     seen = dump[message.name]
-    if "SHORT" in _oddities(message):
+    if "SHORT" in virtio_golden.oddities(message):
         assert seen == {"refused": "1"}
         return
     names = ("src", "dst", "reserved", "len", "flags")
@@ -50,9 +47,9 @@ def test_golden_header_in_c(dump: Dump, message: Golden) -> None:
     assert seen["again"] == message.data[:16].hex()
 
 
-@_of("ns")
+@pytest.mark.parametrize("message", virtio_golden.of("ns"), ids=virtio_golden.name)
 def test_golden_ns_in_c(dump: Dump, message: Golden) -> None:
-    seen, odd = dump[message.name], _oddities(message)
+    seen, odd = dump[message.name], virtio_golden.oddities(message)
     if "NS_SIZE" in odd:
         assert seen == {"refused": "1"}
         return
@@ -79,10 +76,10 @@ def _regions(seen: dict[str, str]) -> set[tuple[object, ...]]:
     return {tuple(int(value) for value in region) for region in listed}
 
 
-@_of("vhost-user")
+@pytest.mark.parametrize("message", virtio_golden.of("vhost-user"), ids=virtio_golden.name)
 def test_golden_vhost_message_in_c(dump: Dump, message: Golden) -> None:
     seen, expected = dump[message.name], message.decode
-    request = expected["request"]
+    request = str(expected["request"])
     for name in ("version", "reply", "need_reply", "size"):
         assert int(seen[name]) == int(cast(int, expected[name])), name
     assert seen["request"] == request

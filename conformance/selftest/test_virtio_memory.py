@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
 from rpmsg_conformance.virtio.allocator import Allocator, OutOfGuestMemory
 from rpmsg_conformance.virtio.memory import BadAddress, GuestMemory, RegionSpec
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from virtio_device import Device
+
 from rpmsg_conformance.virtio.allocator import Allocator
 from rpmsg_conformance.virtio.anomaly import Log
 from rpmsg_conformance.virtio.memory import GuestMemory, RegionSpec
 from rpmsg_conformance.virtio.ring import DriverRing, RingFull, Segment, need_event
-from virtio_device import Device
 
 START, SIZE = 0x4000_0000, 4 << 20
 BUFFERS = START + (2 << 20)

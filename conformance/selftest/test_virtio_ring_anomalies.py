@@ -8,19 +8,20 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from virtio_device import Device
+
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio.allocator import Allocator
 from rpmsg_conformance.virtio.anomaly import TOLERATED, Kind, Log
 from rpmsg_conformance.virtio.memory import GuestMemory, RegionSpec
 from rpmsg_conformance.virtio.ring import DriverRing, Segment
 from rpmsg_conformance.virtio.ring_raw import RawDesc, RawRing, flipping
-from virtio_device import Device
 
 START, BUFFERS = 0x4000_0000, 0x4000_8000
 
 
 class Bench:
-    """A ring of 8 entries with both ends and a log; two readable and two writable buffers posted."""
+    """A ring of 8 with both ends and a log; two readable and two writable buffers are posted."""
 
     def __init__(self, event_idx: bool) -> None:
         self.memory = GuestMemory([RegionSpec(START, 0x10000)])
@@ -294,5 +295,6 @@ with mmap.mmap(int(sys.argv[1]), 0) as memory:
 def test_flipping_shows_both_values_to_another_process_and_leaves_the_second(bench: Bench) -> None:
     fd = bench.memory.regions[0].fd
     with flipping(bench.memory, BUFFERS, b"aa", b"bb"):
-        subprocess.run([sys.executable, "-c", _WATCH, str(fd)], pass_fds=[fd], timeout=30, check=True)
+        watch = [sys.executable, "-c", _WATCH, str(fd)]
+        subprocess.run(watch, pass_fds=[fd], timeout=30, check=True)
     assert bench.memory.read(BUFFERS, 2) == b"bb"

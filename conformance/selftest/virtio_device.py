@@ -52,7 +52,7 @@ class Device:
         self._put16(self.used + 4 + 8 * self.size, index)
 
     def pop(self) -> tuple[int, list[Piece]]:
-        """The next chain: its head and its descriptors, through an indirect table if there is one."""
+        """The next chain: its head and its descriptors, those of an indirect table included."""
         assert self.available
         head = self._u16(self.avail + 4 + 2 * (self.next_avail % self.size))
         self.next_avail = (self.next_avail + 1) & 0xFFFF

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from rpmsg_conformance.virtio import codec, golden, messages
 from rpmsg_conformance.virtio.constants import NEED_REPLY, REPLY, Request
@@ -12,6 +13,21 @@ from rpmsg_conformance.virtio.golden import Golden, Value
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "messages"
 
 ALL = golden.load(FOLDER)
+
+
+def name(message: Golden) -> str:
+    """Name of a message, as the id of its test."""
+    return message.name
+
+
+def of(*formats: str) -> list[Golden]:
+    """The messages of these formats."""
+    return [message for message in ALL if message.format in formats]
+
+
+def oddities(message: Golden) -> frozenset[str]:
+    """What the file says is odd about a message."""
+    return cast(frozenset[str], message.decode.get("oddities", frozenset()))
 
 
 def decode(message: Golden) -> dict[str, Value]:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """vhost-user front-end: messages over a connected unix socket, with descriptors and deadlines.
 
-ask() is for requests that have a reply of their own, tell() for those that have none: with REPLY_ACK
-negotiated tell() asks for an acknowledgement and raises Refused when it is not 0. Inside batch()
-the acknowledgements are awaited at the end, so that a session is set up in a few round trips.
-send_raw() sends any bytes with any descriptors. All times are in seconds.
+ask() is for requests that have a reply of their own, tell() for those that have none: with
+REPLY_ACK negotiated tell() asks for an acknowledgement and raises Refused when it is not 0. Inside
+batch() the acknowledgements are awaited at the end, so that a session is set up in a few round
+trips. send_raw() sends any bytes with any descriptors. All times are in seconds.
 """
 
 from __future__ import annotations

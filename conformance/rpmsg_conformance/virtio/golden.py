@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Reader of golden messages: bytes with their meaning. The format is described in fixtures/README.md."""
+"""Reader of golden messages: bytes with their meaning. fixtures/README.md describes the format."""
 
 from __future__ import annotations
 

@@ -135,7 +135,8 @@ class GuestMemory:
             if 0 <= offset and offset + size <= region.size:
                 return region.map[offset : offset + size]
         return b"".join(
-            region.map[offset : offset + part] for region, offset, part in self._parts(address, size)
+            region.map[offset : offset + part]
+            for region, offset, part in self._parts(address, size)
         )
 
     def write(self, address: int, data: bytes | bytearray) -> None:

@@ -26,7 +26,7 @@ from rpmsg_conformance.virtio.memory import GuestMemory, barrier
 
 _DESC: Final = struct.Struct("<QIHH")
 
-#: Bytes behind each device-writable segment, and behind the used ring, that have to stay as they are.
+#: Bytes behind each device-writable segment, and behind the used ring, that may not change.
 GUARD_SIZE: Final = 16
 
 #: Both fields of a used entry that the device has not written yet.
@@ -83,8 +83,8 @@ def need_event(event: int, new: int, old: int) -> bool:
 class DriverRing:
     """One ring. ``base`` is the value that both indices start from (SET_VRING_BASE).
 
-    ``within`` (address, bytes) is where the ring is put. With ``guarded`` set to False the memory of
-    chains is not checked, for buffers that the case itself changes.
+    ``within`` (address, bytes) is where the ring is put. With ``guarded`` set to False the memory
+    of chains is not checked, for buffers that the case itself changes.
     """
 
     def __init__(
@@ -228,10 +228,7 @@ class DriverRing:
         self._posted[head] = Chain(
             head, tuple(segments), ids, readable, writable, kept, table, owner
         )
-        self._state[head] = _POSTED
-        slot = 2 + (self._next_avail & self._mask)
-        self._avail[slot] = self._avail_copy[slot] = head
-        self._next_avail = (self._next_avail + 1) & 0xFFFF
+        self._enter(head)
         return head
 
     def publish(self) -> bool:
@@ -246,6 +243,28 @@ class DriverRing:
         if self.event_idx:
             return need_event(self._used[2 + 4 * self.size], new, old)
         return not self._used[0] & c.USED_F_NO_NOTIFY
+
+    def reserve(self, count: int = 1) -> tuple[int, ...]:
+        """Take descriptors for the raw half to fill; offer() makes use of them. Raises RingFull."""
+        if count > len(self._free):
+            raise RingFull(f"queue {self.queue}: {count} descriptors, {len(self._free)} free")
+        return tuple(self._free.popleft() for _ in range(count))
+
+    def offer(
+        self, descriptors: Sequence[int], *, writable: int = 0, owner: object = None
+    ) -> int:
+        """Put reserved descriptors, filled by the raw half, into the available ring as one chain.
+
+        The first one is the head; ``writable`` are the bytes that the device may write by them.
+        Nothing of the memory that they point to is checked. Visible after publish().
+        """
+        head = descriptors[0]
+        for number in descriptors:
+            at = number * c.DESC_SIZE
+            self._desc_copy[at : at + c.DESC_SIZE] = self._desc[at : at + c.DESC_SIZE]
+        self._posted[head] = Chain(head, (), tuple(descriptors), 0, writable, (), None, owner)
+        self._enter(head)
+        return head
 
     # --- taking buffers back ------------------------------------------------------------------
 
@@ -351,6 +370,12 @@ class DriverRing:
         self._next_avail = self._published = self._avail[1]
 
     # --- inside -------------------------------------------------------------------------------
+
+    def _enter(self, head: int) -> None:
+        self._state[head] = _POSTED
+        slot = 2 + (self._next_avail & self._mask)
+        self._avail[slot] = self._avail_copy[slot] = head
+        self._next_avail = (self._next_avail + 1) & 0xFFFF
 
     def _set_used_event(self, index: int) -> None:
         at = 2 + self.size
