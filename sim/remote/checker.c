@@ -14,7 +14,7 @@ static void report_output(struct remote *remote, const struct inbound *in, enum 
 	violation_report(remote->sink, what, RPMSG_QUEUE_OUTPUT, in->chain.head, expected, seen);
 }
 
-void checker_message(struct remote *remote, const struct inbound *in)
+void checker_message_details(struct remote *remote, const struct inbound *in)
 {
 	const struct rpmsg_hdr *hdr = &in->hdr;
 
@@ -54,7 +54,7 @@ void checker_ns(struct remote *remote, const struct inbound *in, const struct rp
 		report_output(remote, in, VIOLATION_NS_FLAGS, RPMSG_NS_DESTROY, ns->flags);
 }
 
-void checker_input_buffer(struct remote *remote, const struct virtq_chain *chain)
+void checker_buffer_details(struct remote *remote, const struct virtq_chain *chain)
 {
 	if (chain->readable != 0)
 		violation_report(remote->sink, VIOLATION_BF_RX_READABLE, RPMSG_QUEUE_INPUT,

@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-static void report_sent(struct remote *remote, const struct outgoing *out, const uint8_t *header,
-			const struct virtq_chain *chain, uint32_t used_len)
+static REMOTE_COLD void report_sent(struct remote *remote, const struct outgoing *out,
+				    const uint8_t *header, const struct virtq_chain *chain,
+				    uint32_t used_len)
 {
 	struct remote_event event = {
 		.type = REMOTE_EVENT_SENT,
@@ -68,6 +69,19 @@ static int take_buffer(struct remote *remote, struct virtq_chain *chain)
 	return 0;
 }
 
+static void count_sent(struct remote *remote, const struct outgoing *out)
+{
+	struct service *service = out->service;
+
+	remote->stats.sent++;
+	if (out->ns != NULL)
+		return;
+	if (service == NULL)
+		service = endpoint_find(&remote->endpoints, out->hdr.src);
+	if (service != NULL)
+		service->sent++;
+}
+
 /*
  * Fill one buffer of the input queue with one message: the only place where messages leave.
  *
@@ -82,7 +96,6 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 	uint32_t used_len = out->used_len_set ? out->used_len : RPMSG_HDR_SIZE + out->size;
 	struct virtq_chain chain;
 	uint8_t header[RPMSG_HDR_SIZE];
-	struct service *service;
 	bool written;
 	int ret;
 
@@ -105,10 +118,7 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 		return -EFAULT;
 	}
 
-	remote->stats.sent++;
-	service = out->ns == NULL ? endpoint_find(&remote->endpoints, out->hdr.src) : NULL;
-	if (service != NULL)
-		service->sent++;
+	count_sent(remote, out);
 	if (remote->ops->event != NULL) {
 		receive_report(remote);
 		report_sent(remote, out, header, &chain, used_len);
@@ -132,7 +142,7 @@ static int wait_for_buffer(struct remote *remote, const struct outgoing *out)
 	return 1;
 }
 
-int emit(struct remote *remote, const struct outgoing *out)
+static int send_or_wait(struct remote *remote, const struct outgoing *out)
 {
 	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
 	int ret;
@@ -152,6 +162,15 @@ int emit(struct remote *remote, const struct outgoing *out)
 		return -EPROTO;
 	}
 	return wait_for_buffer(remote, out);
+}
+
+int emit(struct remote *remote, const struct outgoing *out)
+{
+	int ret = send_or_wait(remote, out);
+
+	if (ret >= 0 && remote->current != NULL)
+		remote->current->answered = true;
+	return ret;
 }
 
 /* Send the oldest of what waits; as put_message(), and -ENOENT when nothing waits. */
@@ -210,7 +229,8 @@ uint32_t emit_waiting(const struct remote *remote)
 
 bool emit_can_take_reply(const struct remote *remote)
 {
-	return backlog_has_room(&remote->backlog, REMOTE_MAX_PAYLOAD) ||
+	return remote->backlog.count == 0 ||
+	       backlog_has_room(&remote->backlog, REMOTE_MAX_PAYLOAD) ||
 	       !queue_usable(&remote->queues[RPMSG_QUEUE_INPUT]);
 }
 

@@ -2,23 +2,25 @@
 /* Giving buffers back, holding them, and calling the host. */
 #include "remote/remote_priv.h"
 
+static REMOTE_COLD void report_returned(struct remote *remote, uint16_t head, uint32_t used_len)
+{
+	struct remote_event event = {
+		.type = REMOTE_EVENT_RETURNED,
+		.queue = RPMSG_QUEUE_OUTPUT,
+		.desc_id = head,
+		.used_len = used_len,
+	};
+
+	remote->ops->event(remote->ctx, &event);
+}
+
 bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
 {
-	struct remote_queue_stats *stats = &remote->stats.queues[index];
-
 	if (virtq_push(remote->queues[index].vq, head, used_len) != 0)
 		return false;
-	stats->returned++;
-	if (index == RPMSG_QUEUE_OUTPUT && remote->ops->event != NULL) {
-		struct remote_event event = {
-			.type = REMOTE_EVENT_RETURNED,
-			.queue = index,
-			.desc_id = head,
-			.used_len = used_len,
-		};
-
-		remote->ops->event(remote->ctx, &event);
-	}
+	remote->stats.queues[index].returned++;
+	if (index == RPMSG_QUEUE_OUTPUT && remote->ops->event != NULL)
+		report_returned(remote, head, used_len);
 	return true;
 }
 

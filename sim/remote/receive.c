@@ -62,24 +62,16 @@ static void deliver(struct remote *remote, struct inbound *in)
 	if (service->kind->message != NULL)
 		ret = service->kind->message(service, &in->hdr, in->payload, in->size);
 	/* Whoever has answered a message cannot say any more that it refused it. */
-	if (ret < 0 && !in->reported)
+	if (ret < 0 && !in->answered)
 		refuse(in, REMOTE_DROP_SERVICE);
 	else
 		service->received++;
 	service_returned(remote);
 }
 
-void receive_report(struct remote *remote)
+static REMOTE_COLD void report_received(struct remote *remote, const struct inbound *in)
 {
-	struct inbound *in = remote->current;
-	struct remote_event event;
-
-	if (in == NULL || in->reported)
-		return;
-	in->reported = true;
-	if (remote->ops->event == NULL)
-		return;
-	event = (struct remote_event){
+	struct remote_event event = {
 		.type = REMOTE_EVENT_MESSAGE,
 		.queue = RPMSG_QUEUE_OUTPUT,
 		.hdr = in->hdr,
@@ -98,6 +90,17 @@ void receive_report(struct remote *remote)
 	remote->ops->event(remote->ctx, &event);
 }
 
+void receive_report(struct remote *remote)
+{
+	struct inbound *in = remote->current;
+
+	if (in == NULL || in->reported)
+		return;
+	in->reported = true;
+	if (remote->ops->event != NULL)
+		report_received(remote, in);
+}
+
 bool receive_one(struct remote *remote)
 {
 	struct inbound in;
@@ -108,6 +111,7 @@ bool receive_one(struct remote *remote)
 	in.payload = remote->message;
 	in.size = 0;
 	in.accepted = false;
+	in.answered = false;
 	in.reported = false;
 	in.drop = REMOTE_DROP_SHORT;
 	remote->stats.queues[RPMSG_QUEUE_OUTPUT].popped++;

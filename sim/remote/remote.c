@@ -309,6 +309,9 @@ int remote_announce(struct remote *remote, const char *name, const struct servic
 
 	if (length == 0 || length == RPMSG_NAME_SIZE || wanted == RPMSG_ADDR_NS)
 		return -EINVAL;
+	if (wanted == RPMSG_ADDR_ANY && kind->default_addr != 0 &&
+	    endpoint_find(&remote->endpoints, kind->default_addr) == NULL)
+		wanted = kind->default_addr;
 	if (wanted == RPMSG_ADDR_ANY)
 		wanted = endpoint_lowest_free(&remote->endpoints);
 	ret = service_create(remote, name, kind, params, wanted, &service);

@@ -234,7 +234,8 @@ uint64_t remote_deadline(const struct remote *remote);
  * @name: 1 to 31 bytes
  * @kind: service, from service_kind_find()
  * @params: copied; NULL for the kind's defaults
- * @addr: RPMSG_ADDR_ANY for the lowest free address from 1024; set to the address given
+ * @addr: RPMSG_ADDR_ANY for the kind's usual address if it is free, else the lowest free one
+ *        from 1024; set to the address given
  *
  * With a host attached the CREATE is sent at once when nothing waits before it and a buffer
  * is there. A channel of the same name that the host announced earlier, and that no other

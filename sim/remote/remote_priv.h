@@ -24,6 +24,9 @@
 #define REMOTE_DEFAULT_ENDPOINTS 65536
 #define REMOTE_MAX_MESSAGE (RPMSG_HDR_SIZE + REMOTE_MAX_PAYLOAD)
 
+/* Told or judged now and then: kept out of the way of each message. */
+#define REMOTE_COLD __attribute__((noinline, cold))
+
 #define NAME_BUCKETS 256   /* power of two */
 #define HOST_CHANNELS 1024 /* announcements of the host that are remembered */
 
@@ -80,6 +83,7 @@ struct inbound {
 	const uint8_t *payload;
 	uint32_t size; /* bytes at payload */
 	bool accepted;
+	bool answered;	       /* its service has sent something */
 	bool reported;	       /* its event was raised */
 	enum remote_drop drop; /* when not accepted */
 };
@@ -91,6 +95,7 @@ struct outgoing {
 	uint32_t size;
 	uint32_t used_len;
 	bool used_len_set;
+	struct service *service;       /* whose message it is; NULL: look for it by hdr.src */
 	const struct rpmsg_ns_msg *ns; /* when it is one of the remote's own announcements */
 };
 
@@ -181,11 +186,27 @@ void queues_flush(struct remote *remote);
 /* ---- checker.c: what the host does wrong; reports, and decides nothing ------------------- */
 
 /**
+ * checker_message_details() - judge a message in which something is wrong
+ * @remote: remote
+ * @in: message
+ */
+void checker_message_details(struct remote *remote, const struct inbound *in) REMOTE_COLD;
+
+/**
  * checker_message() - judge a message
  * @remote: remote
  * @in: message
  */
-void checker_message(struct remote *remote, const struct inbound *in);
+static inline void checker_message(struct remote *remote, const struct inbound *in)
+{
+	const struct rpmsg_hdr *hdr = &in->hdr;
+
+	/* The length first: in a message too short for it the header is all zero. */
+	if (in->chain.readable < RPMSG_HDR_SIZE + (uint32_t)hdr->len || in->chain.writable != 0 ||
+	    hdr->src == RPMSG_ADDR_ANY || hdr->dst == RPMSG_ADDR_ANY ||
+	    (hdr->reserved | hdr->flags) != 0)
+		checker_message_details(remote, in);
+}
 
 /**
  * checker_ns() - judge a message to the name service
@@ -196,11 +217,22 @@ void checker_message(struct remote *remote, const struct inbound *in);
 void checker_ns(struct remote *remote, const struct inbound *in, const struct rpmsg_ns_msg *ns);
 
 /**
+ * checker_buffer_details() - judge a buffer of the input queue in which something is wrong
+ * @remote: remote
+ * @chain: popped from the input queue
+ */
+void checker_buffer_details(struct remote *remote, const struct virtq_chain *chain) REMOTE_COLD;
+
+/**
  * checker_input_buffer() - judge a buffer that the host supplied
  * @remote: remote
  * @chain: popped from the input queue
  */
-void checker_input_buffer(struct remote *remote, const struct virtq_chain *chain);
+static inline void checker_input_buffer(struct remote *remote, const struct virtq_chain *chain)
+{
+	if (chain->readable != 0 || chain->writable < RPMSG_HDR_SIZE)
+		checker_buffer_details(remote, chain);
+}
 
 /* ---- receive.c: messages out of the host -------------------------------------------------- */
 

@@ -159,6 +159,11 @@ uint32_t service_peer(const struct service *service)
 	return service->peer;
 }
 
+enum wire_order service_order(const struct service *service)
+{
+	return service->remote->order;
+}
+
 void *service_buffer(struct service *service)
 {
 	return service->remote->scratch;
@@ -177,6 +182,7 @@ int service_send(struct service *service, uint32_t dst, const void *payload, uin
 		.hdr = {.src = service->addr, .dst = dst, .len = (uint16_t)size},
 		.payload = payload,
 		.size = size,
+		.service = service,
 	};
 
 	if (dst == RPMSG_ADDR_ANY)

@@ -16,6 +16,8 @@
 
 #include "remote/remote.h"
 
+#define SERVICE_CHANNELS 3 /* the last is NULL */
+
 /* The endpoint that a service instance lives on; opaque to services. */
 struct service;
 
@@ -23,6 +25,10 @@ struct service_kind {
 	const char *name;
 	const char *summary; /* one line, for --help */
 	size_t state_size;   /* bytes of private state, zeroed before init() */
+	/* Names that such services have in the field, for --help; the first is the usual one. */
+	const char *channels[SERVICE_CHANNELS];
+	/* Address that firmwares of this kind have, taken when it is free; 0: a dynamic one. */
+	uint32_t default_addr;
 	/* Instance made. Return 0 or negative errno; send nothing. May be NULL, like all below. */
 	int (*init)(struct service *service, const struct service_params *params);
 	/* A host attached, after the announcement was queued. */
@@ -64,6 +70,8 @@ void *service_state(struct service *service);
 /* Own address; address of the peer that spoke last, RPMSG_ADDR_ANY before. */
 uint32_t service_addr(const struct service *service);
 uint32_t service_peer(const struct service *service);
+/* Byte order of the link, for payloads that have one. */
+enum wire_order service_order(const struct service *service);
 /* REMOTE_MAX_PAYLOAD bytes to build a message in, until the callback returns. */
 void *service_buffer(struct service *service);
 /* Time in nanoseconds, on the remote's clock. */

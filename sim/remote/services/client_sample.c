@@ -6,8 +6,6 @@
  */
 #include "remote/services/kinds.h"
 
-#include <errno.h>
-
 #define SAMPLE_MESSAGES 100
 
 struct client_sample {
@@ -18,9 +16,10 @@ static int client_sample_message(struct service *service, const struct rpmsg_hdr
 				 const uint8_t *payload, uint32_t size)
 {
 	struct client_sample *sample = service_state(service);
+	int ret = services_answer(service, hdr->src, payload, size);
 
-	if (service_send(service, hdr->src, payload, size) == -EDESTADDRREQ)
-		return -EDESTADDRREQ;
+	if (ret != 0)
+		return ret;
 	if (++sample->answered == SAMPLE_MESSAGES)
 		service_retire(service);
 	return 0;
@@ -35,6 +34,7 @@ static void client_sample_detached(struct service *service)
 
 const struct service_kind service_client_sample = {
 	.name = "client-sample",
+	.channels = {"rpmsg-client-sample"},
 	.summary = "answers 100 messages as the firmware of Linux' sample driver does, then leaves",
 	.state_size = sizeof(struct client_sample),
 	.message = client_sample_message,
