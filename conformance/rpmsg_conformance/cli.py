@@ -25,6 +25,7 @@ from rpmsg_conformance.plan import SelectionError
 from rpmsg_conformance.pytest_plugin import ConformPlugin, run_pytest
 from rpmsg_conformance.results import (
     EXIT_HARNESS,
+    EXIT_NOTHING_RUN,
     EXIT_OK,
     EXIT_UNREACHABLE,
     EXIT_USAGE,
@@ -161,7 +162,10 @@ def _host(options: argparse.Namespace) -> int:
     started = datetime.datetime.now(datetime.timezone.utc)
     begun = time.monotonic()
     # What the command line got wrong is said before anything is prepared or booted.
-    _collect(options, requirements)
+    plan = _collect(options, requirements).plan
+    if plan and all(planned.excluded is not None for planned in plan):
+        print("rpmsg-conform: no case is left to run; --dry-run shows why", file=sys.stderr)
+        return EXIT_NOTHING_RUN
     simulator = _find_simulator(options.sim)
     bundle = load_bundle(options.bundle or _prepare_guest(options.guest))
     qemu = options.qemu or run_script(CHECKOUT / "scripts/qemu", bundle.qemu)

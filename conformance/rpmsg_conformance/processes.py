@@ -79,11 +79,11 @@ class Child:
             return f"{self.name} was ended by {signal.Signals(-status).name}"
         return f"{self.name} exited with status {status}"
 
-    def stop(self, grace: float = GRACE_SECONDS) -> None:
-        """End the process and all of its group: SIGTERM first, SIGKILL after ``grace`` seconds."""
+    def stop(self) -> None:
+        """End the process and all of its group: SIGTERM first, SIGKILL after GRACE_SECONDS."""
         if self.running:
             self._signal_group(signal.SIGTERM)
-            self.wait(grace)
+            self.wait(GRACE_SECONDS)
         self._signal_group(signal.SIGKILL)
         self.process.wait()
         if self._pidfd >= 0:
