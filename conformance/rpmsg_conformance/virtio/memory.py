@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from rpmsg_conformance.virtio.messages import MemoryRegion
 
@@ -160,7 +160,7 @@ class GuestMemory:
             return False
         return True
 
-    def view(self, address: int, size: int, code: str = "B") -> memoryview:
+    def view(self, address: int, size: int, code: Literal["B", "H", "I", "Q"] = "B") -> memoryview:
         """View of a range inside one region, as integers of the machine's own order.
 
         ``code`` is B, H, I or Q, as in struct: each access of an element is one load or store,
