@@ -321,10 +321,9 @@ static const struct method methods[] = {
 						"header field; absent: 0"},
 				[SEND_LEN] = {"len", PARAM_NUMBER, 0, UINT16_MAX, false,
 					      "header field; absent: the size of data"},
-				[SEND_USED_LEN] =
-					{"used_len", PARAM_NUMBER, 0, UINT32_MAX, false,
-					 "length in the used ring; absent: header and "
-					 "data"},
+				[SEND_USED_LEN] = {"used_len", PARAM_NUMBER, 0, UINT32_MAX, false,
+						   "length in the used ring; absent: header and "
+						   "data"},
 			},
 	},
 	{

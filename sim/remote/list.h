@@ -14,7 +14,7 @@ struct list_node {
 	struct list_node *prev, *next;
 };
 
-#define list_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
+#define list_entry(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
 
 #define list_for_each(node, head)                                                                  \
 	for (struct list_node *node = (head)->next; node != (head); node = node->next)
