@@ -9,8 +9,9 @@ from conftest import SCRIPTS, Fake, Run
 
 @pytest.fixture
 def packages() -> list[str]:
+    """The first alternative of each line of the list."""
     lines = (SCRIPTS / "packages.txt").read_text().splitlines()
-    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+    return [line.split("#")[0].split()[0] for line in lines if line.split("#")[0].strip()]
 
 
 @pytest.fixture
@@ -68,6 +69,18 @@ def test_setup_updates_the_lists_first_when_they_lack_a_package(
     fake("apt-get", f'echo "${{@: -1}}" >>{calls}; [ "${{@: -1}}" = update ] || echo scdoc installed >>{installed}')
     assert run("setup").returncode == 0
     assert calls.read_text().split() == ["update", "scdoc"]
+
+
+def test_setup_is_content_with_an_alternative(run: Run, installed: Path) -> None:
+    installed.write_text(installed.read_text().replace("clang-format-19 ", "clang-format "))
+    assert run("setup").returncode == 0
+
+
+def test_setup_takes_the_alternative_that_the_release_has(run: Run, installed: Path, fake: Fake) -> None:
+    drop(installed, "clang-format-19")
+    fake("id", "echo 1000")
+    fake("apt-cache", "[ $2 = clang-format-19 ] || printf 'x:\\n  Candidate: 1\\n'")
+    assert run("setup").stderr.splitlines()[-1].endswith(" clang-format")
 
 
 def test_setup_fails_when_a_package_stays_missing(run: Run, installed: Path, fake: Fake) -> None:
