@@ -457,6 +457,17 @@ static void test_gmem_log_too_small_is_not_overrun(void **state)
 	assert_int_equal(log[2], 0x5a);
 }
 
+static void test_gmem_log_of_a_range_that_wraps_ends_with_the_log(void **state)
+{
+	struct memory *m = *state;
+	uint8_t log[2] = {0};
+
+	gmem_set_log(&m->mem, log, sizeof(log));
+	gmem_mark_dirty(&m->mem, 14 * PAGE, UINT64_MAX);
+	assert_int_equal(log[0], 0);
+	assert_int_equal(log[1], 0xc0);
+}
+
 static void test_gmem_log_last_bit_of_a_log_is_used(void **state)
 {
 	struct memory *m = *state;
@@ -518,6 +529,7 @@ int main(void)
 		WITH_MEMORY(test_gmem_log_reads_are_not_logged),
 		WITH_MEMORY(test_gmem_log_of_no_bytes_marks_nothing),
 		WITH_MEMORY(test_gmem_log_too_small_is_not_overrun),
+		WITH_MEMORY(test_gmem_log_of_a_range_that_wraps_ends_with_the_log),
 		WITH_MEMORY(test_gmem_log_last_bit_of_a_log_is_used),
 		WITH_MEMORY(test_gmem_log_switched_off_is_left_alone),
 	};

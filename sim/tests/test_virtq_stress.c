@@ -39,9 +39,8 @@
 #define MAX_PAYLOAD 200U
 #define DEADLINE_MS 20000
 
-/* Plainly the wait of a lost wake-up, or its absence: never waits, so that nothing hides it. */
 struct bell {
-	int fd; /* -1: the sides poll the ring */
+	int fd; /* eventfd; -1: the sides poll the ring */
 	unsigned int rung;
 };
 
@@ -217,14 +216,15 @@ static const char *serve(struct stress *s)
 		if (got == 0) {
 			if (virtq_flush(vq))
 				bell_ring(&s->call);
-			virtq_set_notify(vq, true);
-			if (virtq_avail_count(vq) == 0) {
+			/* With EVENT_IDX a pop of nothing has asked for the kick by itself. */
+			if (!s->event_idx)
+				virtq_set_notify(vq, true);
+			if (s->event_idx || virtq_avail_count(vq) == 0) {
 				if (atomic_load(&s->stop))
 					return "the driver gave up";
 				if (!bell_wait(&s->kick))
 					return "a kick was lost";
 			}
-			/* With EVENT_IDX suppression has to work by itself. */
 			if (!s->event_idx)
 				virtq_set_notify(vq, false);
 			continue;
@@ -332,6 +332,168 @@ static void test_stress_ring_of_one_polling(void **state)
 	run(1, 0, false);
 }
 
+/*
+ * The moment that loses wake-ups: one side publishes while the other goes to sleep. Either
+ * the sleeper sees what was published, or the publisher sees that it has to wake. Both sides
+ * do their one step at the same time, some hundred thousand times.
+ */
+struct meeting {
+	struct ring ring;
+	atomic_uint arrived;
+	uint32_t rounds;
+	bool kicks; /* the device sleeps; else the driver */
+	bool event_idx;
+	bool wake; /* what the publisher was told */
+	/* Eighths of a step that the publisher begins later, the sleeper when negative. */
+	int delay;
+};
+
+/* Both threads leave this at about the same time; step counts from 1 and up by 1. */
+static void meet(struct meeting *m, uint32_t step)
+{
+	uint32_t spins = 0;
+
+	atomic_fetch_add(&m->arrived, 1);
+	while (atomic_load(&m->arrived) < 2 * step) {
+		if (++spins % 1000 == 0)
+			sched_yield();
+	}
+}
+
+static void stagger(int steps)
+{
+	for (int i = 0; i < steps; i++)
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void *publisher(void *ctx)
+{
+	const struct drvq_buf buf = {RING_LOW, 16};
+	struct meeting *m = ctx;
+
+	for (uint32_t i = 0; i < m->rounds; i++) {
+		if (m->kicks)
+			drvq_add(&m->ring.dq, &buf, 1, 0, NULL);
+		else
+			virtq_push(&m->ring.vq, 0, 0);
+		meet(m, 3 * i + 1);
+		stagger(m->delay / 8 + (int)(i % 17));
+		m->wake = m->kicks ? drvq_publish(&m->ring.dq) : virtq_flush(&m->ring.vq);
+		meet(m, 3 * i + 2);
+		/* The other thread, alone, makes the ring what it was before. */
+		meet(m, 3 * i + 3);
+	}
+	return NULL;
+}
+
+/* The device looks for work, asking for a kick: whether it found some. */
+static bool device_looks(struct meeting *m)
+{
+	struct virtq_chain chain;
+
+	if (m->event_idx)
+		return virtq_pop(&m->ring.vq, &chain) == 1;
+	virtq_set_notify(&m->ring.vq, true);
+	return virtq_avail_count(&m->ring.vq) == 1 && virtq_pop(&m->ring.vq, &chain) == 1;
+}
+
+/* The driver looks for used entries, asking for a call: whether it found one. */
+static bool driver_looks(struct meeting *m)
+{
+	struct drvq_used used;
+
+	if (!m->event_idx)
+		drvq_set_call(&m->ring.dq, true);
+	return drvq_get(&m->ring.dq, &used) == 1;
+}
+
+/* Give the one chain back to the driver, and ask for no kick. */
+static void return_chain(struct meeting *m)
+{
+	struct drvq_used used;
+
+	virtq_push(&m->ring.vq, 0, 0);
+	virtq_flush(&m->ring.vq);
+	drvq_get(&m->ring.dq, &used);
+	if (!m->event_idx)
+		virtq_set_notify(&m->ring.vq, false);
+}
+
+/* Give the one chain to the device, and ask for no call. */
+static void lend_chain(struct meeting *m)
+{
+	const struct drvq_buf buf = {RING_LOW, 16};
+	struct virtq_chain chain;
+
+	drvq_add(&m->ring.dq, &buf, 1, 0, NULL);
+	drvq_publish(&m->ring.dq);
+	virtq_pop(&m->ring.vq, &chain);
+	if (!m->event_idx)
+		drvq_set_call(&m->ring.dq, false);
+}
+
+static void run_meeting(bool kicks, bool event_idx)
+{
+	static struct meeting m;
+	uint32_t woken = 0, missed = 0, lost = 0;
+	pthread_t thread;
+
+	memset(&m, 0, sizeof(m));
+	m.rounds = MESSAGES;
+	m.kicks = kicks;
+	m.event_idx = event_idx;
+	/* Large enough that indices, flags and events do not share a line of the cache. */
+	ring_setup(&m.ring, 64, event_idx ? VIRTIO_BIT(VIRTIO_F_RING_EVENT_IDX) : 0);
+	if (!kicks)
+		lend_chain(&m);
+	assert_int_equal(pthread_create(&thread, NULL, publisher, &m), 0);
+	for (uint32_t i = 0; i < m.rounds; i++) {
+		bool found;
+
+		meet(&m, 3 * i + 1);
+		stagger((int)(i % 13) - m.delay / 8);
+		found = kicks ? device_looks(&m) : driver_looks(&m);
+		meet(&m, 3 * i + 2);
+		woken += m.wake;
+		/* Whoever was first begins later next time: so they keep meeting. */
+		m.delay += found ? 1 : -1;
+		missed += !found && !m.wake;
+		if (!found)
+			lost += kicks ? !device_looks(&m) : !driver_looks(&m);
+		if (kicks)
+			return_chain(&m);
+		else
+			lend_chain(&m);
+		meet(&m, 3 * i + 3);
+	}
+	pthread_join(thread, NULL);
+	print_message("%u rounds, woken in %u\n", m.rounds, woken);
+	assert_int_equal(missed, 0);
+	assert_int_equal(lost, 0);
+	assert_int_equal(m.ring.report_count, 0);
+	ring_teardown(&m.ring);
+}
+
+static void test_stress_call_is_not_missed_by_driver_going_to_sleep(void **state)
+{
+	run_meeting(false, false);
+}
+
+static void test_stress_call_event_is_not_missed_by_driver_going_to_sleep(void **state)
+{
+	run_meeting(false, true);
+}
+
+static void test_stress_kick_is_not_missed_by_device_going_to_sleep(void **state)
+{
+	run_meeting(true, false);
+}
+
+static void test_stress_kick_event_is_not_missed_by_device_going_to_sleep(void **state)
+{
+	run_meeting(true, true);
+}
+
 struct flipper {
 	struct ring ring;
 	atomic_bool stop;
@@ -394,6 +556,10 @@ int main(void)
 		cmocka_unit_test(test_stress_small_ring_with_event_idx_loses_no_wakeup),
 		cmocka_unit_test(test_stress_ring_of_one_loses_no_wakeup),
 		cmocka_unit_test(test_stress_ring_of_one_polling),
+		cmocka_unit_test(test_stress_call_is_not_missed_by_driver_going_to_sleep),
+		cmocka_unit_test(test_stress_call_event_is_not_missed_by_driver_going_to_sleep),
+		cmocka_unit_test(test_stress_kick_is_not_missed_by_device_going_to_sleep),
+		cmocka_unit_test(test_stress_kick_event_is_not_missed_by_device_going_to_sleep),
 		cmocka_unit_test(test_stress_descriptor_that_changes_is_used_as_it_was_checked),
 	};
 
