@@ -10,7 +10,7 @@ import pytest
 
 from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
-from rpmsg_conformance.host_target import HostTarget
+from rpmsg_conformance.host_target import HostTarget, complaints
 from rpmsg_conformance.link import Channel, Link
 from rpmsg_conformance.pytest_plugin import record_key, target_key
 from rpmsg_conformance.sim import SimulatorClient
@@ -50,6 +50,7 @@ def link(request: pytest.FixtureRequest, host: HostTarget, case_folder: Path) ->
     @pytest.mark.device(vq_size=N, services=[...]) changes the device. Ends with GuestWedged or
     GuestDied when the guest does not serve any more; the next case then gets a fresh guest.
     """
+    record = request.node.stash[record_key]
     marker = request.node.get_closest_marker("device")
     options = dict(marker.kwargs) if marker else {}
     options["services"] = tuple(options.get("services", ()))
@@ -60,7 +61,9 @@ def link(request: pytest.FixtureRequest, host: HostTarget, case_folder: Path) ->
     try:
         yield link
         link.check_alive()
-        write_lines(case_folder / "dmesg.txt", host.kernel_log())
+        log = host.kernel_log()
+        write_lines(case_folder / "dmesg.txt", log)
+        record.notes += [f"kernel log: {line}" for line in complaints(log)]
     except (GuestDied, GuestWedged, Unmet) as error:
         damage = error
         raise

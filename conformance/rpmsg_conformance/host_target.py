@@ -3,13 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
 from rpmsg_conformance.guest import Bundle, Guest
 from rpmsg_conformance.link import Link
+
+
+#: What a kernel writes when it has caught itself, or a driver, at something.
+_COMPLAINT = re.compile(
+    r"WARNING: |BUG: |Oops|Kernel panic|INFO: (task|rcu)|possible (circular|recursive|irq)|"
+    r"Voluntary context switch within RCU|sleeping function called"
+)
+
+
+def complaints(lines: Sequence[str]) -> list[str]:
+    """The lines of a kernel log that say that something is wrong in the kernel."""
+    return [line for line in lines if _COMPLAINT.search(line)]
 
 
 @dataclass
@@ -72,10 +85,14 @@ class HostTarget:
             raise
 
     def kernel_log(self) -> list[str]:
-        """Lines of the guest's kernel log since the last call."""
+        """Lines of the guest's kernel log since the last call; complaints in it are told at once."""
         if self._guest is None:
             return []
         lines, self._kernel_log_mark = self._guest.agent.dmesg(self._kernel_log_mark)
+        for complaint in complaints(lines):
+            self.say(f"kernel log: {complaint}")
+        with (self._guest.folder / "dmesg.txt").open("a", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
         return lines
 
     def console_tail(self) -> list[str]:

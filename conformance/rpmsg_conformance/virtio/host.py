@@ -335,8 +335,10 @@ class Host:
     ) -> int:
         """Send bytes that need not be a message; otherwise like send()."""
         queue = self.session.queues[c.QUEUE_OUTPUT]
-        slot = self._place(data, layout, timeout)
-        whole = len(slot.segments) == 1 and slot.segments[0].length == len(data)
+        lengths = self._lengths(len(data), layout)
+        self._await_room(1 if layout.indirect else len(lengths), timeout)
+        slot = self._place(data, lengths, timeout)
+        whole = len(lengths) == 1 and lengths[0] == len(data)
         head = queue.ring.add(
             slot.segments,
             indirect=layout.indirect,
@@ -353,9 +355,10 @@ class Host:
     ) -> int:
         """Send what the caller has put into guest memory himself; returns the head of the chain.
 
-        The host neither fills nor frees that memory. Raises RingFull, BadAddress and ValueError.
+        The host neither fills nor frees that memory. Raises NoBuffer, BadAddress and ValueError.
         """
         queue = self.output
+        self._await_room(1 if indirect else len(segments), None)
         head = queue.ring.add(segments, indirect=indirect)
         self.sent += 1
         if kick:
@@ -519,23 +522,28 @@ class Host:
             queue = self.session.queues[c.QUEUE_INPUT]
             queue.ring.add(slot.segments, indirect=self.config.receive_indirect, owner=slot)
 
-    def _place(self, data: bytes, layout: Layout, timeout: float | None) -> _Slot:
-        size = self.config.buffer_sizes[c.QUEUE_OUTPUT]
+    def _lengths(self, size: int, layout: Layout) -> list[int]:
+        """Lengths of the descriptors for ``size`` bytes."""
         length = layout.desc_len
         if length is None:
-            length = size if layout.full else len(data)
-        if layout.split or length > size or len(data) > size:
-            return self._place_apart(data, layout.split, length)
+            length = self.config.buffer_sizes[c.QUEUE_OUTPUT] if layout.full else size
+        lengths = list(layout.split)
+        if not lengths or sum(lengths) < length:
+            lengths.append(length - sum(lengths))
+        return lengths
+
+    def _place(self, data: bytes, lengths: Sequence[int], timeout: float | None) -> _Slot:
+        """Put ``data`` into a send buffer, or into memory of its own when it does not fit one."""
+        size = self.config.buffer_sizes[c.QUEUE_OUTPUT]
+        if len(lengths) > 1 or lengths[0] > size or len(data) > size:
+            return self._place_apart(data, lengths)
         if not self._free:
-            self._await_buffer(timeout)
+            self._await(lambda: bool(self._free), timeout, "free send buffer")
         address = self._free.popleft()
         self.session.memory.write(address, data)
-        return _Slot((Segment(address, length),))
+        return _Slot((Segment(address, lengths[0]),))
 
-    def _place_apart(self, data: bytes, split: Sequence[int], length: int) -> _Slot:
-        lengths = list(split)
-        if not split or sum(split) < length:
-            lengths.append(length - sum(split))
+    def _place_apart(self, data: bytes, lengths: Sequence[int]) -> _Slot:
         session = self.session
         area = session.allocator.allocate(
             max(sum(lengths), len(data)) + (len(lengths) + 1) * 2 * GUARD_SIZE,
@@ -549,9 +557,16 @@ class Host:
             done += segment.length
         return _Slot(segments, area)
 
-    def _await_buffer(self, timeout: float | None) -> None:
+    def _await_room(self, descriptors: int, timeout: float | None) -> None:
+        ring = self.session.queues[c.QUEUE_OUTPUT].ring
+        if ring.free_descriptors < descriptors:
+            if descriptors > ring.size:
+                raise ValueError(f"{descriptors} descriptors for a ring of {ring.size}")
+            self._await(lambda: ring.free_descriptors >= descriptors, timeout, "free descriptor")
+
+    def _await(self, condition: Callable[[], bool], timeout: float | None, what: str) -> None:
         try:
-            self.wait(lambda: bool(self._free), timeout, "free send buffer")
+            self.wait(condition, timeout, what)
         except PeerTimeout as error:
             raise NoBuffer(str(error)) from None
 

@@ -188,7 +188,10 @@ class Session:
         return [self.frontend.get_vring_base(queue.number) for queue in self.queues]
 
     def reset(self) -> None:
-        """Reset the device: status 0, else RESET_DEVICE, else by stopping both rings."""
+        """Reset the device: status 0, else RESET_DEVICE, else by stopping both rings.
+
+        On return the device has taken note, so that its rings may be written over.
+        """
         if self.frontend.has(ProtocolFeature.STATUS):
             self.status = 0
             self.frontend.set_status(0)
@@ -196,6 +199,8 @@ class Session:
             self.frontend.reset_device()
         else:
             self.stop_queues()
+        if not self.frontend.has(ProtocolFeature.REPLY_ACK):
+            self.frontend.sync()
 
     # --- for the steps ------------------------------------------------------------------------
 
