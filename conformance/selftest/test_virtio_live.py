@@ -52,8 +52,8 @@ def sim(
 
 @pytest.fixture
 def connect(sim: Simulator) -> Iterator[Connect]:
-    """connect(config): a host that has seen the echo service; nothing odd may have happened by the
-    end of the test, other than the kinds that it puts into ``expected``."""
+    """connect(config): a host that has seen the echo service. By the end of the test the device may
+    have done nothing wrong."""
     hosts: list[Host] = []
 
     def make(config: Config = BASIC) -> Host:
@@ -328,6 +328,23 @@ def test_live_send_buffers_run_out_and_come_back(sim: Simulator, connect: Connec
     assert sim.control.release(1) == 4
     host.send(1024, ECHO, b"again")
     assert host.receive().payload == b"again"
+    host.drain()
+
+
+def test_live_descriptors_run_out_before_send_buffers_and_come_back(
+    sim: Simulator, connect: Connect
+) -> None:
+    host = connect(Config(ring_sizes=(64, 4)))
+    sim.control.hold(1)
+    host.send(1024, ECHO, b"three pieces", layout=Layout(split=(16, 4)))
+    with pytest.raises(NoBuffer, match="free descriptor"):
+        host.send(1024, ECHO, b"two pieces", layout=Layout(split=(16,)), timeout=0)
+    with pytest.raises(ValueError, match="5 descriptors for a ring of 4"):
+        host.send(1024, ECHO, b"too many", layout=Layout(split=(1, 1, 1, 1)))
+    assert host.receive().payload == b"three pieces"
+    sim.control.release(1)
+    for number in range(20):
+        check_echo(host, b"two pieces %d" % number, Layout(split=(16,)))
     host.drain()
 
 
