@@ -36,8 +36,8 @@ static bool is_refused(int number)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (number == refused[i])
 			return true;
-	/* Those between the last standard signal and SIGRTMIN are the C library's. */
-	return number > SIGSYS && number < SIGRTMIN;
+	/* The C library keeps the first real-time signals for itself. */
+	return number >= __SIGRTMIN && number < SIGRTMIN;
 }
 
 static int run_signal(struct call *call)

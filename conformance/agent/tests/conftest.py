@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -23,27 +23,20 @@ DEADLINE = 30.0
 Message = dict[str, Any]
 
 
-class Agent:
-    """One running agent. Lines are read as they come, so that nothing of a reply is hidden."""
+class Connection:
+    """To an agent. Lines are read as they come, so that nothing of a reply is hidden."""
 
-    def __init__(self, command: list[str], **popen: Any) -> None:
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **popen
-        )
+    def __init__(self, reader: IO[bytes], writer: IO[bytes]) -> None:
+        self._reader = reader
+        self._writer = writer
         self._ids = itertools.count(1)
         self._rest = b""
         self._replies: dict[int, Message] = {}
-        self.hello = self.next_message()
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
 
     def send_raw(self, data: bytes) -> None:
         """Write bytes as they are."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
+        self._writer.write(data)
+        self._writer.flush()
 
     def send(self, cmd: str, **arguments: Any) -> int:
         """Send a request; returns its ID."""
@@ -53,8 +46,7 @@ class Agent:
 
     def next_line(self) -> bytes:
         """The next line, without its newline. Raises EOFError, TimeoutError."""
-        assert self.process.stdout is not None
-        fd = self.process.stdout.fileno()
+        fd = self._reader.fileno()
         deadline = time.monotonic() + DEADLINE
         while b"\n" not in self._rest:
             if not select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -126,6 +118,22 @@ class Agent:
 
         self.wait_until(blocked)
 
+
+class Agent(Connection):
+    """An agent that was started here, on a pair of pipes."""
+
+    def __init__(self, command: list[str], **popen: Any) -> None:
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **popen
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        super().__init__(self.process.stdout, self.process.stdin)
+        self.hello = self.next_message()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
     def finish(self) -> int:
         """Close its input; returns its exit status."""
         assert self.process.stdin is not None
@@ -145,23 +153,28 @@ class Agent:
                     pass
 
 
-@pytest.fixture(scope="session")
-def program() -> str:
-    """Path of the agent under test: $RPMSG_AGENT, or the newest native one of any build tree."""
-    given = os.environ.get("RPMSG_AGENT")
+def find_program(variable: str, architecture: str) -> str:
+    """Path of an agent: what the variable names, or the newest one of any build tree."""
+    given = os.environ.get(variable)
     if given:
         path = Path(given).resolve()
-        assert os.access(path, os.X_OK), f"RPMSG_AGENT={given} is not a program"
+        assert os.access(path, os.X_OK), f"{variable}={given} is not a program"
         return str(path)
-    name = f"rpmsg-agent-{platform.machine()}"
+    name = f"rpmsg-agent-{architecture}"
     built = sorted(ROOT.glob(f"build/*/bin/{name}"), key=lambda p: p.stat().st_mtime)
     if not built:
         pytest.fail(
             f"there is no build/*/bin/{name}: build it with scripts/build, or name one in "
-            "RPMSG_AGENT",
+            f"{variable}",
             pytrace=False,
         )
     return str(built[-1])
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """The agent under test: the native one, or $RPMSG_AGENT."""
+    return find_program("RPMSG_AGENT", platform.machine())
 
 
 @pytest.fixture

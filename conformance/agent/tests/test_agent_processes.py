@@ -214,7 +214,7 @@ def test_child_does_not_hold_the_protocol_open(agent: Agent, fifo: Path) -> None
 def test_spinning_and_sleeping_are_told_apart(agent: Agent, fifo: Path) -> None:
     """A case that asks whether a sender burns the processor while it waits looks at these ticks."""
     pid = agent.ok("spawn", run="read", fd=agent.open(fifo), len=4)["pid"]
-    agent.wait_until(lambda: agent.ok("proc_stat", pid=pid)["state"] == "S")
+    agent.wait_until(lambda: str(agent.ok("proc_stat", pid=pid)["state"]) == "S")
     status = agent.ok("proc_stat", pid=pid)
     assert status["hz"] == os.sysconf("SC_CLK_TCK")
     assert 0 <= status["utime"] + status["stime"] < status["hz"]
