@@ -425,21 +425,6 @@ static void test_remote_new_refuses_a_configuration_beyond_its_limits(void **sta
 	assert_int_equal(remote_new(&remote, &endpoints, &none, NULL, NULL), -EINVAL);
 }
 
-static void test_remote_kinds_of_services_are_listed_and_found(void **state)
-{
-	const char *const names[] = {"echo", "sink", "source", "client-sample"};
-
-	for (unsigned int i = 0; i < 4; i++) {
-		const struct service_kind *kind = service_kind_at(i);
-
-		assert_string_equal(kind->name, names[i]);
-		assert_ptr_equal(service_kind_find(names[i]), kind);
-		assert_true(strlen(kind->summary) > 10);
-	}
-	assert_null(service_kind_at(4));
-	assert_null(service_kind_find("nothing"));
-}
-
 static void test_remote_drop_reasons_have_names(void **state)
 {
 	for (unsigned int i = 0; i < REMOTE_DROP_COUNT; i++)
@@ -480,7 +465,6 @@ int main(void)
 		ON_HOST(test_remote_send_of_too_much_is_refused),
 		ON_HOST(test_remote_statistics_add_up_over_a_mixture),
 		cmocka_unit_test(test_remote_new_refuses_a_configuration_beyond_its_limits),
-		cmocka_unit_test(test_remote_kinds_of_services_are_listed_and_found),
 		cmocka_unit_test(test_remote_drop_reasons_have_names),
 	};
 
