@@ -44,6 +44,7 @@ static int pair_teardown(void **state)
 		peer_join(&pair->peer);
 	assert_int_equal(pair->peer.violations, 0);
 	assert_int_equal(fx_open_fds(), pair->fds_before);
+	assert_int_equal(fx_maps_of("rpmsg-guest-memory"), 0);
 	free(pair);
 	return 0;
 }
@@ -187,6 +188,8 @@ static void test_frontend_works_without_each_protocol_feature(void **state)
 			pair->options.protocol &= FX_PROTOCOL;
 		connect_pair(pair);
 		start_pair(pair);
+		assert_int_equal(pair->fe.protocol_acked,
+				 pair->fe.protocol_offered & pair->options.protocol);
 		post(pair, "hello");
 		take(pair, "hello");
 		must(&pair->fe, frontend_stop(&pair->fe));

@@ -60,6 +60,7 @@ static int hostile_teardown(void **state)
 		close(h->fd);
 	assert_int_equal(rmdir(h->directory), 0);
 	assert_int_equal(fx_open_fds(), h->fds_before);
+	assert_int_equal(fx_maps_of("rpmsg-guest-memory"), 0);
 	free(h);
 	return 0;
 }
@@ -181,6 +182,200 @@ static void test_options_that_are_impossible(void **state)
 		assert_int_equal(frontend_attach(&fe, fd, &bad[i]), -EINVAL);
 		assert_string_not_equal(frontend_error(&fe), "");
 	}
+}
+
+static void test_open_with_impossible_options(void **state)
+{
+	const struct frontend_options bad = {.num = 3};
+	struct frontend fe;
+
+	assert_int_equal(frontend_open(&fe, "/nonexistent/socket", &bad), -EINVAL);
+	assert_string_equal(frontend_error(&fe),
+			    "ring of 3 entries: a power of two from 1 to 32768 is possible");
+}
+
+static void test_options_that_are_not_given_have_defaults(void **state)
+{
+	struct hostile *h = *state;
+	int fds[2];
+
+	frontend_close(&h->fe);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	close(fds[1]);
+	assert_int_equal(frontend_attach(&h->fe, fds[0], NULL), 0);
+	assert_int_equal(h->fe.options.memory_size, 16 << 20);
+	assert_int_equal(h->fe.options.num, 256);
+	assert_int_equal(h->fe.options.num_queues, 2);
+	assert_int_equal(h->fe.options.timeout_ms, 5000);
+	assert_int_equal(h->fe.options.protocol,
+			 FX_PROTOCOL & ~VIRTIO_BIT(VHOST_PROTOCOL_F_LOG_SHMFD));
+}
+
+/* the whole way */
+
+#define ALL_PROTOCOL (FX_PROTOCOL & ~VIRTIO_BIT(VHOST_PROTOCOL_F_LOG_SHMFD))
+
+/* A request of a session with all protocol features, and its answer if it has one. */
+struct step {
+	uint32_t request;
+	enum {
+		SILENT, /* before acknowledgements were negotiated */
+		ACKED,
+		NUMBER,
+		VRING,
+	} kind;
+	uint64_t value; /* of the answer; of a vring state, its index */
+};
+
+static const struct step steps[] = {
+	{VHOST_SET_OWNER, SILENT, 0},
+	{VHOST_GET_FEATURES, NUMBER, PROTOCOL | 1},
+	{VHOST_GET_PROTOCOL_FEATURES, NUMBER, ALL_PROTOCOL},
+	{VHOST_SET_PROTOCOL_FEATURES, SILENT, 0},
+	{VHOST_GET_QUEUE_NUM, NUMBER, 2},
+	{VHOST_GET_MAX_MEM_SLOTS, NUMBER, 8},
+	{VHOST_SET_STATUS, ACKED, 0},
+	{VHOST_SET_STATUS, ACKED, 0},
+	{VHOST_SET_FEATURES, ACKED, 0},
+	{VHOST_SET_STATUS, ACKED, 0},
+	{VHOST_GET_STATUS, NUMBER, 11},
+	{VHOST_ADD_MEM_REG, ACKED, 0},
+	{VHOST_SET_VRING_CALL, ACKED, 0},
+	{VHOST_SET_VRING_ERR, ACKED, 0},
+	{VHOST_SET_VRING_NUM, ACKED, 0},
+	{VHOST_SET_VRING_BASE, ACKED, 0},
+	{VHOST_SET_VRING_ADDR, ACKED, 0},
+	{VHOST_SET_VRING_KICK, ACKED, 0},
+	{VHOST_SET_VRING_CALL, ACKED, 0},
+	{VHOST_SET_VRING_ERR, ACKED, 0},
+	{VHOST_SET_VRING_NUM, ACKED, 0},
+	{VHOST_SET_VRING_BASE, ACKED, 0},
+	{VHOST_SET_VRING_ADDR, ACKED, 0},
+	{VHOST_SET_VRING_KICK, ACKED, 0},
+	{VHOST_SET_VRING_ENABLE, ACKED, 0},
+	{VHOST_SET_VRING_ENABLE, ACKED, 0},
+	{VHOST_SET_STATUS, ACKED, 0},
+	{VHOST_SET_VRING_ENABLE, ACKED, 0},
+	{VHOST_SET_VRING_ENABLE, ACKED, 0},
+	{VHOST_GET_VRING_BASE, VRING, 0},
+	{VHOST_GET_VRING_BASE, VRING, 1},
+	{VHOST_SET_STATUS, ACKED, 0},
+};
+
+#define NUM_STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static void answer_step(struct hostile *h, const struct step *step)
+{
+	uint32_t vring[2] = {(uint32_t)step->value, 0};
+
+	if (step->kind == VRING)
+		answer_with(h, step->request, REPLY, vring, sizeof(vring), -1);
+	else if (step->kind != SILENT)
+		answer(h, step->request, step->value);
+}
+
+static void refuse_step(struct hostile *h, const struct step *step)
+{
+	if (step->kind == ACKED)
+		answer(h, step->request, 1);
+	else
+		answer_with(h, step->request, REPLY, "", 0, -1);
+}
+
+static int whole_way(struct hostile *h)
+{
+	int ret = frontend_negotiate(&h->fe, 1, 0);
+
+	if (ret == 0)
+		ret = frontend_make_queues(&h->fe);
+	if (ret == 0)
+		ret = frontend_start(&h->fe);
+	return ret < 0 ? ret : frontend_stop(&h->fe);
+}
+
+/* The front-end sent exactly these requests. */
+static void assert_sent(struct hostile *h, const struct step *expected, unsigned int count)
+{
+	struct vhost_reader reader;
+	struct vhost_msg msg;
+
+	vhost_reader_init(&reader);
+	for (unsigned int i = 0; i < count; i++) {
+		assert_int_equal(vhost_read(&reader, h->fd, &msg, NULL), 1);
+		assert_string_equal(vhost_request_name(msg.request),
+				    vhost_request_name(expected[i].request));
+		assert_int_equal(msg.flags,
+				 VHOST_VERSION |
+					 (expected[i].kind == ACKED ? VHOST_FLAG_NEED_REPLY : 0));
+		vhost_msg_close_fds(&msg);
+	}
+	assert_int_equal(vhost_read(&reader, h->fd, &msg, NULL), -EAGAIN);
+	vhost_reader_fini(&reader);
+}
+
+static void test_session_is_this_sequence_of_requests(void **state)
+{
+	struct hostile *h = *state;
+
+	for (unsigned int i = 0; i < NUM_STEPS; i++)
+		answer_step(h, &steps[i]);
+	assert_int_equal(whole_way(h), 0);
+	assert_sent(h, steps, NUM_STEPS);
+}
+
+static void test_session_ends_at_the_request_that_is_refused(void **state)
+{
+	struct hostile *h = *state;
+
+	for (unsigned int refused = 0; refused < NUM_STEPS; refused++) {
+		char text[64];
+
+		if (steps[refused].kind == SILENT)
+			continue;
+		frontend_close(&h->fe);
+		close(h->fd);
+		attach(h);
+		for (unsigned int i = 0; i < refused; i++)
+			answer_step(h, &steps[i]);
+		refuse_step(h, &steps[refused]);
+		snprintf(text, sizeof(text), "back-end refused %s",
+			 vhost_request_name(steps[refused].request));
+		assert_failed(h, whole_way(h), -EREMOTEIO, text);
+		assert_sent(h, steps, refused + 1);
+	}
+}
+
+/* The last request of a session that ends with a stop, or 0. */
+static uint32_t last_request(struct hostile *h, uint64_t protocol)
+{
+	static const uint32_t vrings[2][2] = {{0, 0}, {1, 0}};
+	struct vhost_reader reader;
+	struct vhost_msg msg = {0};
+	uint32_t last = 0;
+
+	introduce(h, PROTOCOL, protocol);
+	answer(h, VHOST_GET_FEATURES, 0);
+	answer_with(h, VHOST_GET_VRING_BASE, REPLY, vrings[0], 8, -1);
+	answer_with(h, VHOST_GET_VRING_BASE, REPLY, vrings[1], 8, -1);
+	assert_int_equal(whole_way(h), 0);
+	vhost_reader_init(&reader);
+	while (vhost_read(&reader, h->fd, &msg, NULL) == 1) {
+		last = msg.request;
+		vhost_msg_close_fds(&msg);
+	}
+	vhost_reader_fini(&reader);
+	return last;
+}
+
+static void test_stop_without_status_resets_the_device(void **state)
+{
+	assert_int_equal(last_request(*state, VIRTIO_BIT(VHOST_PROTOCOL_F_RESET_DEVICE)),
+			 VHOST_RESET_DEVICE);
+}
+
+static void test_stop_without_any_way_to_reset_ends_with_the_rings(void **state)
+{
+	assert_int_equal(last_request(*state, 0), VHOST_GET_VRING_BASE);
 }
 
 /* answers */
@@ -479,6 +674,12 @@ int main(void)
 		hostile_test(test_open_of_a_socket_that_nobody_listens_at),
 		hostile_test(test_open_of_a_socket_that_nobody_accepts_at),
 		hostile_test(test_options_that_are_impossible),
+		hostile_test(test_open_with_impossible_options),
+		hostile_test(test_options_that_are_not_given_have_defaults),
+		hostile_test(test_session_is_this_sequence_of_requests),
+		hostile_test(test_session_ends_at_the_request_that_is_refused),
+		hostile_test(test_stop_without_status_resets_the_device),
+		hostile_test(test_stop_without_any_way_to_reset_ends_with_the_rings),
 		hostile_test(test_answer_that_does_not_come),
 		hostile_test(test_answer_that_stops_inside),
 		hostile_test(test_answer_of_a_closed_connection),

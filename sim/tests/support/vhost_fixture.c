@@ -129,7 +129,7 @@ int fx_open_fds(void)
 	return count;
 }
 
-int fx_maps_of_memory(void)
+int fx_maps_of(const char *name)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[512];
@@ -137,9 +137,14 @@ int fx_maps_of_memory(void)
 
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, MEMFD_NAME) != NULL;
+		count += strstr(line, name) != NULL;
 	fclose(maps);
 	return count;
+}
+
+int fx_maps_of_memory(void)
+{
+	return fx_maps_of(MEMFD_NAME);
 }
 
 uint64_t fx_count(int eventfd)

@@ -78,8 +78,9 @@ int fx_teardown(void **state);
 
 /* Files and descriptors */
 int fx_memfd(uint64_t size);
-int fx_open_fds(void);	     /* how many this process has */
-int fx_maps_of_memory(void); /* mappings of any fx_memfd() in this process */
+int fx_open_fds(void);		  /* how many this process has */
+int fx_maps_of(const char *name); /* mappings of memfds of that name in this process */
+int fx_maps_of_memory(void);	  /* the same for any fx_memfd() */
 uint64_t fx_count(int eventfd);
 
 /* Messages; descriptors are duplicated, so that the test keeps its own. */
