@@ -193,14 +193,15 @@ def test_live_many_messages_stay_in_order_both_ways(connect: Connect) -> None:
     host.drain()
 
 
-def test_live_batch_needs_one_notification(connect: Connect) -> None:
+def test_live_batch_needs_one_notification_at_the_most(connect: Connect) -> None:
     host = connect()
     before = host.output.kicks
     for number in range(10):
         host.send(1024, ECHO, b"%d" % number, kick=False)
     assert host.output.ring.outstanding == 10
     host.flush()
-    assert host.output.kicks == before + 1
+    # None when the device was awake and had said that it wants none.
+    assert host.output.kicks - before <= 1
     assert [host.receive().payload for _ in range(10)] == [b"%d" % n for n in range(10)]
 
 

@@ -161,3 +161,13 @@ def test_allocator_everything_freed_can_be_had_in_one_piece() -> None:
     for piece in pieces[::2] + pieces[1::2]:
         allocator.free(piece)
     assert allocator.allocate(0x100) == 0x1000
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_allocator_ranges_that_adjoin_are_never_joined(first: int) -> None:
+    allocator = Allocator([(0x1000, 0x100), (0x1100, 0x100)])
+    halves = [allocator.allocate(0x100) for _ in range(2)]
+    allocator.free(halves[first])
+    allocator.free(halves[1 - first])
+    with pytest.raises(OutOfGuestMemory):
+        allocator.allocate(0x101, 1)

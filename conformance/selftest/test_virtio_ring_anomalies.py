@@ -145,6 +145,20 @@ def test_index_that_moves_without_an_entry_is_found_in_a_later_round_too(bench: 
     assert bench.kinds == [Kind.USED_INDEX_JUMP]
 
 
+def test_device_that_never_stops_does_not_hold_the_driver_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_more(kind: Kind, *rest: object) -> None:
+        bench.device.push(8, 0)
+        bench.device.publish()
+
+    monkeypatch.setattr(bench.log, "record", one_more)
+    bench.device.push(8, 0)
+    bench.device.publish()
+    assert bench.ring.collect() == []
+    assert bench.ring.pending() == 1
+
+
 def test_write_into_a_readable_buffer_is_recorded_with_its_place(bench: Bench) -> None:
     bench.memory.write(BUFFERS + 8, b"\x01")
     assert bench.give((bench.heads[0], 0)) == 1

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 
 
+BUILD = Path(__file__).resolve().parents[2] / "build"
+
+
 def dump_program(name: str) -> Path:
-    """Path of NAME_dump: from NAME_DUMP, or from the build tree of RPMSG_SIM; else skip."""
-    path = os.environ.get(f"{name.upper()}_DUMP")
-    if path:
-        return Path(path)
+    """Path of NAME_dump: NAME_DUMP, or from the build tree of RPMSG_SIM, or of a preset; or skip."""
+    given = os.environ.get(f"{name.upper()}_DUMP")
+    if given:
+        return Path(given)
     simulator = os.environ.get("RPMSG_SIM")
-    if simulator:
-        built = Path(simulator).resolve().parents[1] / "tests" / f"{name}_dump"
+    trees = [Path(simulator).resolve().parents[1]] if simulator else []
+    for tree in (*trees, BUILD / "release", BUILD / "dev"):
+        built = tree / "tests" / f"{name}_dump"
         if built.exists():
             return built
-    pytest.skip(f"neither {name.upper()}_DUMP nor the build tree of RPMSG_SIM names {name}_dump")
+    pytest.skip(f"no {name}_dump is built, and {name.upper()}_DUMP names none")

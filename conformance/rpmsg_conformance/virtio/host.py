@@ -278,6 +278,8 @@ class Host:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise PeerTimeout(f"no {what} within {seconds:g} s")
+            if any(queue.ring.pending() for queue in session.queues):
+                continue
             if not all(queue.ring.interrupts for queue in session.queues):
                 session.wait(min(left, _POLL_SECONDS))
             else:

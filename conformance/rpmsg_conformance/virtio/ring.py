@@ -32,6 +32,9 @@ GUARD_SIZE: Final = 16
 #: Both fields of a used entry that the device has not written yet.
 _UNWRITTEN: Final = 0xFFFFFFFF
 
+#: How often collect() looks again, so that a device that never stops cannot hold it up.
+_ROUNDS: Final = 4
+
 _NEVER, _POSTED, _RETURNED = range(3)
 
 
@@ -303,9 +306,14 @@ class DriverRing:
         return (self._used[1] - self._next_used) & 0xFFFF
 
     def collect(self) -> list[Used]:
-        """Everything that the device has returned, in its order. Records anomalies."""
+        """What the device has returned, in its order. Records anomalies.
+
+        That is everything, unless the device goes on meanwhile: see pending().
+        """
         found: list[Used] = []
-        while self.broken is None:
+        rounds = 0
+        while self.broken is None and rounds < _ROUNDS:
+            rounds += 1
             new = self._used[1]
             count = (new - self._next_used) & 0xFFFF
             if not count:
@@ -315,9 +323,6 @@ class DriverRing:
             if flags > (0 if self.event_idx else c.USED_F_NO_NOTIFY):
                 allowed = "0 with EVENT_IDX" if self.event_idx else "0 or 1"
                 self._log.record(Kind.USED_FLAGS, self.queue, None, allowed, flags)
-            if count > self.size:
-                self._jumped(self._next_used, new)
-                break
             entries, mask, at = self._used_entries, self._mask, self._next_used
             for _ in range(count):
                 slot = 1 + 2 * (at & mask)
