@@ -33,7 +33,7 @@ def test_names_create_makes_the_channel_appear(
     expect_equal("channels before", named(link, name), [])
     sim.announce(name, addr=addr)
     path = f"{RPMSG_DEVICES}/{link.device}.{name[:31]}.-1.{addr}"
-    agent.wait_path(path).expect_success()
+    agent.expect_path(path)
     expect_equal("channels of that name", named(link, name), [(name, addr)])
 
 
@@ -51,9 +51,9 @@ def test_names_destroy_removes_the_channel(
 ) -> None:
     sim.announce("short-lived", addr=3000)
     path = f"{RPMSG_DEVICES}/{link.device}.short-lived.-1.3000"
-    agent.wait_path(path).expect_success()
+    agent.expect_path(path)
     sim.withdraw("short-lived", 3000)
-    agent.wait_path(path, present=False).expect_success()
+    agent.expect_no_path(path)
     expect_equal("channels of that name", named(link, "short-lived"), [])
 
 
@@ -64,10 +64,10 @@ def test_names_destroy_leaves_other_channels_alone(
     kept = [("same-name", 3001), ("same-name", 3003), ("other-name", 3004)]
     for name, addr in [*kept, ("same-name", 3002)]:
         sim.announce(name, addr=addr)
-        agent.wait_path(f"{RPMSG_DEVICES}/{link.device}.{name}.-1.{addr}").expect_success()
+        agent.expect_path(f"{RPMSG_DEVICES}/{link.device}.{name}.-1.{addr}")
     sim.withdraw("same-name", 3002)
     gone = f"{RPMSG_DEVICES}/{link.device}.same-name.-1.3002"
-    agent.wait_path(gone, present=False).expect_success()
+    agent.expect_no_path(gone)
     expect_equal("channels left", named(link, "same-name", "other-name"), sorted(kept))
 
 
@@ -78,6 +78,6 @@ def test_names_destroy_leaves_a_channel_in_use_working(
     first, second = link.announce(), link.announce()
     fd = link.open(second.path)
     sim.withdraw(first.name, first.remote)
-    agent.wait_path(first.path, present=False).expect_success()
+    agent.expect_no_path(first.path)
     agent.write(fd, b"still here").expect_success()
     expect_equal("echo over the channel that was kept", agent.receive(fd), b"still here")

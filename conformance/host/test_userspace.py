@@ -13,7 +13,7 @@ from rpmsg_conformance.link import RPMSG_CLASS, Channel, Link
 @pytest.mark.requirement("UA-001")
 def test_userspace_link_has_a_control_device(link: Link, agent: AgentClient) -> None:
     path = link.control_path()
-    agent.wait_path(path).expect_success()
+    agent.expect_path(path)
     link.open(path, "rdwr")
 
 

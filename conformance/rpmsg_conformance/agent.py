@@ -175,15 +175,29 @@ class AgentClient:
             )
         return bytes.fromhex(self.read(fd).expect_success()["data"])
 
-    def wait_path(self, path: str, present: bool = True, timeout: float = 5.0) -> Reply:
+    def wait_path(self, path: str, present: bool = True, timeout: float = 5.0) -> bool:
         """Wait in the guest until a path exists, or until it does not (``present`` False)."""
-        return self.try_call(
+        reply = self.try_call(
             "wait_path",
             timeout + REPLY_SECONDS,
             path=path,
             present=present,
             timeout_ms=int(timeout * self._factor * 1000),
         )
+        if reply.errno == "ETIMEDOUT":
+            return False
+        reply.expect_success()
+        return True
+
+    def expect_path(self, path: str, timeout: float = 5.0) -> None:
+        """Wait in the guest until a path exists. Raises Unmet."""
+        if not self.wait_path(path, True, timeout):
+            raise Unmet(f"{path} appears", f"not there after {timeout * self._factor:g} s")
+
+    def expect_no_path(self, path: str, timeout: float = 5.0) -> None:
+        """Wait in the guest until a path does not exist. Raises Unmet."""
+        if not self.wait_path(path, False, timeout):
+            raise Unmet(f"{path} disappears", f"still there after {timeout * self._factor:g} s")
 
     def entries(self, path: str) -> list[str]:
         """Names in a folder of the guest; an empty list when the folder does not exist."""
@@ -194,7 +208,7 @@ class AgentClient:
 
     def exists(self, path: str) -> bool:
         """Whether a path exists in the guest."""
-        return self.wait_path(path, timeout=0.0).ok
+        return self.wait_path(path, timeout=0.0)
 
     def file_text(self, path: str) -> str:
         """Content of a sysfs file of the guest, without the newline at its end."""

@@ -7,8 +7,6 @@ the suite's own fault, unless it is one of the endings named here.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 
 class Unmet(AssertionError):
     """The target did not do what the requirement says."""
@@ -46,16 +44,26 @@ def expect(condition: bool, *, expected: str, observed: object) -> None:
 
 
 def expect_equal(what: str, observed: object, expected: object) -> None:
-    """Raise Unmet unless ``observed`` equals ``expected``; ``what`` names the thing compared."""
-    if observed != expected:
-        raise Unmet(f"{what} = {shorten(expected)}", f"{what} = {shorten(observed)}")
+    """Raise Unmet unless ``observed`` equals ``expected``; ``what`` names the thing compared.
+
+    Of long lists the message shows where they first differ.
+    """
+    if observed == expected:
+        return
+    if isinstance(observed, list) and isinstance(expected, list) and len(expected) > 8:
+        raise _difference(what, observed, expected)
+    raise Unmet(f"{what} = {shorten(expected)}", f"{what} = {shorten(observed)}")
 
 
-def expect_one_of(what: str, observed: object, allowed: Collection[object]) -> None:
-    """Raise Unmet unless ``observed`` is one of the ``allowed`` reactions."""
-    if observed not in allowed:
-        choices = " or ".join(shorten(choice) for choice in allowed)
-        raise Unmet(f"{what} = {choices}", f"{what} = {shorten(observed)}")
+def _difference(what: str, observed: list[object], expected: list[object]) -> Unmet:
+    for number, (seen, wanted) in enumerate(zip(observed, expected)):
+        if seen != wanted:
+            place = f"{what}, number {number} of"
+            return Unmet(
+                f"{place} {len(expected)} = {shorten(wanted)}",
+                f"{place} {len(observed)} = {shorten(seen)}",
+            )
+    return Unmet(f"{what}: {len(expected)}", f"{len(observed)}, equal as far as both go")
 
 
 def shorten(value: object, limit: int = 160) -> str:

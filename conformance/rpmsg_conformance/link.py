@@ -112,14 +112,14 @@ class Link:
         """The channel to the service ``name`` at address ``remote``, once the guest has it."""
         device = f"{self.device}.{name}.-1.{remote}"
         folder = f"{RPMSG_DEVICES}/{device}/rpmsg"
-        if not self.agent.wait_path(folder).ok:
+        if not self.agent.wait_path(folder):
             raise Unmet(
                 f"a character device for channel {name} of address {remote}",
                 f"no {folder}; channels: {self._channel_names()}",
             )
         node = self.only_entry(folder)
         local = int(self.agent.file_text(f"{RPMSG_DEVICES}/{device}/src"), 0)
-        self.agent.wait_path(f"/dev/{node}").expect_success()
+        self.agent.expect_path(f"/dev/{node}")
         return Channel(name, remote, local, device, f"/dev/{node}")
 
     def open(self, path: str, *flags: str) -> int:
@@ -164,7 +164,7 @@ class Link:
         made = [node for node in self.agent.entries(RPMSG_CLASS) if node not in before]
         if len(made) != 1 or not re.fullmatch(r"rpmsg\d+", made[0]):
             raise Unmet(f"one new rpmsgN in {RPMSG_CLASS}", f"new entries: {made}")
-        self.agent.wait_path(f"/dev/{made[0]}").expect_success()
+        self.agent.expect_path(f"/dev/{made[0]}")
         return made[0]
 
     def only_entry(self, folder: str) -> str:
