@@ -8,6 +8,7 @@
 #include "support/vhost_fixture.h"
 #include "virtio/drvq.h"
 
+#define PAGE UINT64_C(4096)
 #define FX_LOGGED (FX_ACKED | VIRTIO_BIT(VHOST_F_LOG_ALL))
 
 /* One bit a page from guest address 0 to the end of memory. */
@@ -115,8 +116,8 @@ static void test_log_marks_pages_with_the_feature_only(void **state)
 
 	fx_u64(fx, VHOST_SET_FEATURES, FX_LOGGED);
 	assert_served(fx);
-	write_guest(fx, FX_GUEST + 5 * GMEM_LOG_PAGE);
-	assert_true(page_is_dirty(log, 0, FX_GUEST + 5 * GMEM_LOG_PAGE));
+	write_guest(fx, FX_GUEST + 5 * PAGE);
+	assert_true(page_is_dirty(log, 0, FX_GUEST + 5 * PAGE));
 	assert_int_equal(dirty_pages(log), 1);
 
 	fx_u64(fx, VHOST_SET_FEATURES, FX_ACKED);

@@ -10,17 +10,17 @@
 #include "support/vhost_fixture.h"
 #include "virtio/drvq.h"
 
-#define PAGE 4096U
+#define PAGE UINT64_C(4096)
 #define OWN_MAPS 1 /* the test's own mapping of fx->memory */
 
 /* Region i of many small ones, one page each, not adjoining. */
 static struct fx_region small_region(unsigned int i)
 {
 	return (struct fx_region){
-		.guest = FX_GUEST + (uint64_t)2 * PAGE * i,
+		.guest = FX_GUEST + 2 * PAGE * i,
 		.size = PAGE,
-		.user = FX_USER + (uint64_t)2 * PAGE * i,
-		.offset = (uint64_t)PAGE * i,
+		.user = FX_USER + 2 * PAGE * i,
+		.offset = PAGE * i,
 	};
 }
 
@@ -599,10 +599,10 @@ static void test_ring_goes_on_when_its_region_is_cut_smaller_around_it(void **st
 	/* Queue 0, queue 1 and the buffers come to lie in three mappings. */
 	for (unsigned int i = 0; i < 3; i++)
 		regions[i] = (struct fx_region){
-			.guest = FX_GUEST + (uint64_t)i * FX_RING_ROOM,
+			.guest = FX_GUEST + i * FX_RING_ROOM,
 			.size = i < 2 ? FX_RING_ROOM : FX_MEM_SIZE - FX_BUFFERS,
-			.user = FX_USER + (uint64_t)i * FX_RING_ROOM,
-			.offset = (uint64_t)i * FX_RING_ROOM,
+			.user = FX_USER + i * FX_RING_ROOM,
+			.offset = i * FX_RING_ROOM,
 		};
 	fx_table(fx, regions, 3);
 	assert_served(fx);

@@ -177,7 +177,7 @@ static void test_read_of_messages_sent_together_takes_one_at_a_time(void **state
 	uint8_t bytes[3 * MESSAGE_SIZE];
 
 	for (unsigned int i = 0; i < 3; i++)
-		put_message(bytes + i * MESSAGE_SIZE, 10 + i, i);
+		put_message(bytes + (size_t)i * MESSAGE_SIZE, 10 + i, i);
 	send_bytes(w, bytes, sizeof(bytes), NULL, 0);
 	for (unsigned int i = 0; i < 3; i++)
 		assert_message(w, 10 + i, i);
@@ -574,9 +574,9 @@ static void test_session_surplus_descriptors_refuse_the_request(void **state)
 		uint8_t *region = bytes + VHOST_HDR_SIZE + VHOST_MEM_HDR_SIZE +
 				  (size_t)i * VHOST_MEM_REGION_SIZE;
 
-		vhost_put_u64(region, FX_GUEST + 4096 * i);
+		vhost_put_u64(region, FX_GUEST + UINT64_C(4096) * i);
 		vhost_put_u64(region + 8, 4096);
-		vhost_put_u64(region + 16, FX_USER + 4096 * i);
+		vhost_put_u64(region + 16, FX_USER + UINT64_C(4096) * i);
 	}
 	send_bytes(w, bytes, sizeof(bytes), fds, VHOST_MAX_FDS + 1);
 	assert_int_equal(serve(w), 0);

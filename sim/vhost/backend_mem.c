@@ -214,8 +214,8 @@ int backend_set_mem_table(struct backend *be, struct vhost_msg *msg, struct vhos
 	gmem_init(&table.mem);
 	gmem_set_log(&table.mem, be->mem.log, be->mem.log_size);
 	for (uint32_t i = 0; i < count; i++) {
-		struct region region =
-			get_region(msg->payload + VHOST_MEM_HDR_SIZE + i * VHOST_MEM_REGION_SIZE);
+		struct region region = get_region(msg->payload + VHOST_MEM_HDR_SIZE +
+						  (size_t)i * VHOST_MEM_REGION_SIZE);
 		int ret = table_add(be, &table, &region, msg->fds[i]);
 
 		if (ret) {

@@ -276,7 +276,7 @@ static int set_status(struct frontend *fe, uint8_t status)
 
 static int confirm_features(struct frontend *fe)
 {
-	uint8_t status;
+	uint8_t status = 0;
 	int ret;
 
 	if (!frontend_has(fe, VHOST_PROTOCOL_F_STATUS))
@@ -585,7 +585,7 @@ int frontend_get_config(struct frontend *fe, uint32_t offset, uint32_t size, voi
 	int ret = start_config(fe, &msg, VHOST_GET_CONFIG, offset, size);
 
 	if (ret == 0)
-		ret = frontend_ask(fe, &msg, msg.size, &reply);
+		ret = frontend_ask(fe, &msg, VHOST_CONFIG_HDR_SIZE + size, &reply);
 	if (ret < 0)
 		return ret;
 	if (vhost_get_u32(reply.payload) != offset || vhost_get_u32(reply.payload + 4) != size)

@@ -305,7 +305,8 @@ void fx_table(struct fx *fx, const struct fx_region *regions, unsigned int count
 
 	vhost_put_u32(payload, count);
 	for (unsigned int i = 0; i < count; i++) {
-		put_region(payload + VHOST_MEM_HDR_SIZE + i * VHOST_MEM_REGION_SIZE, &regions[i]);
+		put_region(payload + VHOST_MEM_HDR_SIZE + (size_t)i * VHOST_MEM_REGION_SIZE,
+			   &regions[i]);
 		fds[i] = fx->memory;
 	}
 	fx_send(fx, VHOST_SET_MEM_TABLE, payload,
@@ -344,7 +345,7 @@ void fx_log_base(struct fx *fx, uint64_t size, uint64_t offset, int fd)
 
 struct fx_addr fx_ring_addr(unsigned int index, uint32_t num)
 {
-	uint64_t start = FX_USER + (uint64_t)index * FX_RING_ROOM;
+	uint64_t start = FX_USER + index * FX_RING_ROOM;
 	uint64_t avail = start + vring_desc_bytes(num);
 	uint64_t used = (avail + vring_avail_bytes(num) + 3) & ~UINT64_C(3);
 

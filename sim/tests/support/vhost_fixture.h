@@ -36,10 +36,10 @@
 	 VIRTIO_STATUS_DRIVER_OK)
 
 /* One region at offset 0 of the memory file; ring i starts at i * FX_RING_ROOM inside it. */
-#define FX_MEM_SIZE 0x400000U
+#define FX_MEM_SIZE UINT64_C(0x400000)
 #define FX_GUEST UINT64_C(0x40000000)
 #define FX_USER UINT64_C(0x7f0000000000)
-#define FX_RING_ROOM 0x100000U
+#define FX_RING_ROOM UINT64_C(0x100000)
 #define FX_BUFFERS (FX_NUM_QUEUES * FX_RING_ROOM) /* first byte that no ring takes */
 
 #define FX_MAX_REPORTS 32
