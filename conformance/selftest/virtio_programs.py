@@ -13,7 +13,7 @@ BUILD = Path(__file__).resolve().parents[2] / "build"
 
 
 def dump_program(name: str) -> Path:
-    """Path of NAME_dump: NAME_DUMP, or from the build tree of RPMSG_SIM, or of a preset; or skip."""
+    """Path of NAME_dump: NAME_DUMP, or in the build tree of RPMSG_SIM or of a preset; or skip."""
     given = os.environ.get(f"{name.upper()}_DUMP")
     if given:
         return Path(given)
