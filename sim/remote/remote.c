@@ -468,3 +468,10 @@ int remote_endpoints(const struct remote *remote,
 
 	return endpoint_walk(&remote->endpoints, tell_endpoint, &walk);
 }
+
+const char *remote_service_name(const struct remote *remote, uint32_t addr)
+{
+	const struct service *service = endpoint_find(&remote->endpoints, addr);
+
+	return service != NULL ? service->info->name : NULL;
+}

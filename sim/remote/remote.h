@@ -316,4 +316,13 @@ const struct remote_stats *remote_get_stats(const struct remote *remote);
 int remote_endpoints(const struct remote *remote,
 		     int (*each)(void *ctx, const struct remote_endpoint_info *info), void *ctx);
 
+/**
+ * remote_service_name() - which service is bound to an address?
+ * @remote: remote
+ * @addr: address
+ *
+ * Return: its name, valid until it is withdrawn; NULL when none is.
+ */
+const char *remote_service_name(const struct remote *remote, uint32_t addr);
+
 #endif /* REMOTE_REMOTE_H */
