@@ -245,6 +245,9 @@ class Guest:
                     "vq_size": vq_size,
                 },
             )
+        except QmpError:
+            self._free_ports.append(port)
+            raise
         except ConnectionLost as error:
             raise GuestDied(f"{error}; {self.describe_end()}") from error
         self._switch_slot(port, on=True)

@@ -80,7 +80,7 @@ class HostTarget:
                 services=services,
                 timeout_factor=self.timeout_factor,
             )
-        except (GuestDied, GuestWedged) as error:
+        except (GuestDied, GuestWedged, Unmet) as error:
             self.discard(str(error))
             raise
 
@@ -90,7 +90,7 @@ class HostTarget:
             return []
         lines, self._kernel_log_mark = self._guest.agent.dmesg(self._kernel_log_mark)
         for complaint in complaints(lines):
-            self.say(f"kernel log: {complaint}")
+            self.say(f"the guest's kernel complains: {complaint}")
         with (self._guest.folder / "dmesg.txt").open("a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
         return lines

@@ -7,6 +7,7 @@ import os
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from rpmsg_conformance.catalogue import Catalogue, Requirement
@@ -103,7 +104,7 @@ class Terminal:
         used = [case for case in run.cases if case.deviation and case.verdict is Verdict.XFAIL]
         if used:
             names = ", ".join(dict.fromkeys(case.requirement for case in used))
-            self._write(f"baseline {run.baseline.path} explains {len(used)}: {names}")
+            self._write(f"baseline {_short(run.baseline.path)} explains {len(used)}: {names}")
         for stale in run.stale:
             self.error(f"stale baseline entry: {run.baseline.describe(stale)}")
         for text in run.sanity + run.harness:
@@ -113,7 +114,7 @@ class Terminal:
         if run.interrupted is not None:
             self.error(f"interrupted by {run.interrupted}; the cases above are all that was run")
         if run.report is not None:
-            self._write(f"report: {run.report} (report.json, junit.xml, cases/)")
+            self._write(f"report: {_short(run.report)} (report.json, junit.xml, cases/)")
 
     def list_cases(self, plan: Sequence[Planned], with_reasons: bool) -> None:
         """The cases by requirement; with the reason where one would not run."""
@@ -155,7 +156,7 @@ class Terminal:
             for line in case.console:
                 self._write(f"{indent}  | {line}")
         if case.artefacts is not None:
-            self._detail("evidence", str(case.artefacts))
+            self._detail("evidence", _short(case.artefacts))
         if case.repeat:
             self._detail("repeat", case.repeat, wrap=False)
 
@@ -190,3 +191,11 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
+
+
+def _short(path: Path | None) -> str:
+    """A path as seen from the current folder, if it lies below that."""
+    if path is None:
+        return "(none)"
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
