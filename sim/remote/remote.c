@@ -445,10 +445,9 @@ struct walk {
 	void *ctx;
 };
 
-static int tell_endpoint(void *ctx, const struct service *service)
+static struct remote_endpoint_info endpoint_info(const struct service *service)
 {
-	const struct walk *walk = ctx;
-	const struct remote_endpoint_info info = {
+	return (struct remote_endpoint_info){
 		.addr = service->addr,
 		.peer = service->peer,
 		.name = service->info->name,
@@ -457,6 +456,12 @@ static int tell_endpoint(void *ctx, const struct service *service)
 		.sent = service->sent,
 		.announced = service->info->notice_state == NOTICE_DONE,
 	};
+}
+
+static int tell_endpoint(void *ctx, const struct service *service)
+{
+	const struct walk *walk = ctx;
+	const struct remote_endpoint_info info = endpoint_info(service);
 
 	return walk->each(walk->ctx, &info);
 }
@@ -469,9 +474,11 @@ int remote_endpoints(const struct remote *remote,
 	return endpoint_walk(&remote->endpoints, tell_endpoint, &walk);
 }
 
-const char *remote_service_name(const struct remote *remote, uint32_t addr)
+bool remote_endpoint(const struct remote *remote, uint32_t addr, struct remote_endpoint_info *info)
 {
 	const struct service *service = endpoint_find(&remote->endpoints, addr);
 
-	return service != NULL ? service->info->name : NULL;
+	if (service != NULL)
+		*info = endpoint_info(service);
+	return service != NULL;
 }

@@ -317,12 +317,13 @@ int remote_endpoints(const struct remote *remote,
 		     int (*each)(void *ctx, const struct remote_endpoint_info *info), void *ctx);
 
 /**
- * remote_service_name() - which service is bound to an address?
+ * remote_endpoint() - what is bound to an address?
  * @remote: remote
  * @addr: address
+ * @info: set when the return value is true; its names are valid until the service is withdrawn
  *
- * Return: its name, valid until it is withdrawn; NULL when none is.
+ * Return: true when something is.
  */
-const char *remote_service_name(const struct remote *remote, uint32_t addr);
+bool remote_endpoint(const struct remote *remote, uint32_t addr, struct remote_endpoint_info *info);
 
 #endif /* REMOTE_REMOTE_H */
