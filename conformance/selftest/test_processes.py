@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,6 +78,7 @@ class Program:
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def programs() -> Iterator[list[Program]]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_processes_signal_leaves_nothing(
-    number: signal.Signals, programs: list[Program], monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals, programs: list[Program]
 ) -> None:
     program = Program(WAIT)
     programs.append(program)
