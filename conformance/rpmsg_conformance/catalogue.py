@@ -84,8 +84,8 @@ class Catalogue(Mapping[str, Requirement]):
         return len(self._by_id)
 
 
-_REQUIRED = ("id", "level", "side", "text", "source", "row", "profiles")
-_OPTIONAL = ("detail", "contested")
+_REQUIRED = ("id", "level", "side", "text", "source", "profiles")
+_OPTIONAL = ("row", "detail", "contested")
 
 
 def load(path: Path) -> Catalogue:
@@ -145,7 +145,7 @@ def _parse(entry: Any, where: str) -> Requirement:
             f"{where}: text has {len(text)} characters; it is one line of a table, "
             f"{TEXT_LIMIT} at most (the rest belongs into 'detail')"
         )
-    rows = _strings(entry, "row", where)
+    rows = _strings(entry, "row", where) if "row" in entry else ()
     for row in rows:
         if not ROW_PATTERN.fullmatch(row):
             raise CatalogueError(f"{where}: row '{row}' is not a row name such as H17 or C4")
