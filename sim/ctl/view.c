@@ -65,7 +65,7 @@ static bool is(json_t *object, const char *name)
 	return json_is_true(json_object_get(object, name));
 }
 
-/* ---- state, queues, messages ------------------------------------------------------------ */
+/* ---- state and queues ------------------------------------------------------------------- */
 
 static void print_state(FILE *out, const struct view *view)
 {
@@ -112,23 +112,7 @@ static void print_queues(FILE *out, const struct view *view)
 	fputc('\n', out);
 }
 
-static void print_messages(FILE *out, const struct view *view)
-{
-	json_t *now = json_object_get(view->stats, "messages");
-	json_t *before = json_object_get(view->before, "messages");
-	char count[NUMBER_SIZE], rate[NUMBER_SIZE];
-
-	fprintf(out, "%-11s received %s", "MESSAGES", show_count(count, number(now, "received")));
-	fprintf(out, " (%s/s)", show_rate(rate, view, now, before, "received"));
-	fprintf(out, "  delivered %s", show_count(count, number(now, "delivered")));
-	if (json_object_get(now, "sent")) {
-		fprintf(out, "  sent %s", show_count(count, number(now, "sent")));
-		fprintf(out, " (%s/s)", show_rate(rate, view, now, before, "sent"));
-	}
-	fprintf(out, "  waiting %s\n", show_count(count, number(view->stats, "pending_sends")));
-}
-
-/* ---- lists of what should not be -------------------------------------------------------- */
+/* ---- messages, and what should not be -------------------------------------------------- */
 
 /* Items of a list, in as many lines as it takes, aligned behind the title. */
 struct list {
@@ -155,6 +139,39 @@ static void list_end(struct list *list)
 	if (list->at == 0)
 		fprintf(list->out, "%-11s none", list->title);
 	fputc('\n', list->out);
+}
+
+static void add_message_counter(struct list *list, const struct view *view, const char *name,
+				bool rated)
+{
+	json_t *now = json_object_get(view->stats, "messages");
+	json_t *before = json_object_get(view->before, "messages");
+	char count[NUMBER_SIZE], rate[NUMBER_SIZE], item[3 * NUMBER_SIZE];
+
+	if (!json_object_get(now, name))
+		return;
+	show_count(count, number(now, name));
+	if (rated)
+		snprintf(item, sizeof(item), "%s %s (%s/s)", name, count,
+			 show_rate(rate, view, now, before, name));
+	else
+		snprintf(item, sizeof(item), "%s %s", name, count);
+	list_add(list, item);
+}
+
+static void print_messages(FILE *out, const struct view *view, int columns)
+{
+	struct list list = {.out = out, .title = "MESSAGES", .columns = columns};
+	char count[NUMBER_SIZE], item[2 * NUMBER_SIZE];
+
+	add_message_counter(&list, view, "received", true);
+	add_message_counter(&list, view, "delivered", false);
+	add_message_counter(&list, view, "sent", true);
+	add_message_counter(&list, view, "send_failed", false);
+	snprintf(item, sizeof(item), "waiting %s",
+		 show_count(count, number(view->stats, "pending_sends")));
+	list_add(&list, item);
+	list_end(&list);
 }
 
 static void print_counters(FILE *out, const char *title, json_t *counters, int columns)
@@ -335,7 +352,7 @@ void view_print(FILE *out, const struct view *view, int rows, int columns)
 		return;
 	print_state(memory, view);
 	print_queues(memory, view);
-	print_messages(memory, view);
+	print_messages(memory, view, columns);
 	print_counters(memory, "DROPPED", json_object_get(messages, "dropped"), columns);
 	print_counters(memory, "VIOLATIONS", json_object_get(view->stats, "violations"), columns);
 	if (view->faults)
