@@ -2,9 +2,9 @@
 /*
  * Byte order: fixed and chosen integers at unaligned places in a byte buffer.
  *
- * The vhost-user protocol and the split ring of a VIRTIO 1.x device are little-endian; an
- * rpmsg header follows the device ("guest native" without VIRTIO_F_VERSION_1), so that its
- * accessors take the order as an argument.
+ * The split ring of a VIRTIO 1.x device is little-endian. An rpmsg header follows the device
+ * ("guest native" without VIRTIO_F_VERSION_1), so that its accessors take the order as an
+ * argument. vhost-user messages are in the machine's own order: vhost/vhost_proto.h has theirs.
  */
 #ifndef WIRE_BYTES_H
 #define WIRE_BYTES_H
