@@ -68,8 +68,14 @@ class HostTarget:
             self._guest.stop()
             self._guest = None
 
-    def new_link(self, log: Path, vq_size: int = 256, services: tuple[str, ...] = ()) -> Link:
-        """Plug a fresh simulator into the guest. Its log goes to ``log``."""
+    def new_link(
+        self,
+        log: Path,
+        vq_size: int = 256,
+        services: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+    ) -> Link:
+        """Plug a fresh simulator into the guest, ``options`` on its command line; it logs to ``log``."""
         guest = self.guest()
         try:
             return Link(
@@ -78,6 +84,7 @@ class HostTarget:
                 log,
                 vq_size=vq_size,
                 services=services,
+                options=options,
                 timeout_factor=self.timeout_factor,
             )
         except (GuestDied, GuestWedged, Unmet) as error:

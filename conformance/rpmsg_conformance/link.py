@@ -58,6 +58,7 @@ class Link:
         log: Path,
         vq_size: int = 256,
         services: Sequence[str] = (),
+        options: Sequence[str] = (),
         timeout_factor: float = 1.0,
     ) -> None:
         self.guest = guest
@@ -68,7 +69,7 @@ class Link:
         self._simulator: Simulator | None = None
         try:
             self._simulator = Simulator(
-                program, self._folder, log, services, timeout_factor=timeout_factor
+                program, self._folder, log, services, options, timeout_factor=timeout_factor
             )
             self.sim = self._simulator.control
             try:
@@ -80,6 +81,13 @@ class Link:
         except BaseException:
             self._drop_simulator()
             raise
+
+    @property
+    def simulator(self) -> Simulator:
+        """The process at the other end. Raises SimulatorError after end()."""
+        if self._simulator is None:
+            raise SimulatorError("the link has ended, and its simulator with it")
+        return self._simulator
 
     @property
     def agent(self) -> AgentClient:
