@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages: out of the ring into a private copy, judged, delivered, buffer posted again; and
+ * the way back. Nothing here allocates, and a turn has an end however much the remote sends.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+
+#include "host/host_internal.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* Polling: turns without a message between two looks at the connection. */
+#define IDLE_TURNS 4096U
+
+/*
+ * Receive buffers are shown to the remote again once so many have gathered, or a quarter of
+ * them all: it still has the others meanwhile, and is kicked that much less (VQ-035).
+ */
+#define POST_BATCH 64U
+
+static struct drvq *in_queue(struct host *host)
+{
+	return &host->fe.queues[RPMSG_QUEUE_INPUT].dq;
+}
+
+static struct drvq *out_queue(struct host *host)
+{
+	return &host->fe.queues[RPMSG_QUEUE_OUTPUT].dq;
+}
+
+static uint64_t slot_offset(const struct host_pool *pool, uint32_t index)
+{
+	/* The distance of two buffers, as make_pool() laid them out. */
+	return (uint64_t)index * ((pool->size + 63U) & ~63U);
+}
+
+/* A ring cannot be followed any more. */
+static int ring_broken(struct host *host, unsigned int queue)
+{
+	static const enum finding findings[] = {
+		[DRVQ_USED_JUMP] = FINDING_USED_JUMP,
+		[DRVQ_ID_RANGE] = FINDING_USED_ID_RANGE,
+		[DRVQ_NOT_OUTSTANDING] = FINDING_USED_ID_IDLE,
+	};
+	const struct drvq_error *error = drvq_last_error(&host->fe.queues[queue].dq);
+
+	if (host->failed)
+		return -EPROTO;
+	host->failed = true;
+	host_find(host, findings[error->type], FINDING_NONE, error->expected, error->seen);
+	return host_fail(host, -EPROTO,
+			 "the remote broke queue %u: %s (bound %" PRIu64 ", seen %" PRIu64
+			 "); reset it before it is used again",
+			 queue, drvq_error_text(error->type), error->expected, error->seen);
+}
+
+static int publish(struct host *host, unsigned int queue)
+{
+	int ret;
+
+	if (!drvq_publish(&host->fe.queues[queue].dq))
+		return 0;
+	ret = frontend_kick(&host->fe, queue);
+	return ret < 0 ? host_fail_frontend(host, ret) : 0;
+}
+
+/* receiving */
+
+static int post(struct host *host, uint32_t index)
+{
+	struct drvq_buf buf = {.addr = host->in.guest_addr + slot_offset(&host->in, index),
+			       .len = host->in.size};
+
+	return drvq_add(in_queue(host), &buf, 0, 1, (void *)(uintptr_t)index);
+}
+
+int host_post_all(struct host *host)
+{
+	for (uint32_t i = 0; i < host->in.count; i++) {
+		int ret = post(host, i);
+
+		if (ret < 0)
+			return host_fail(host, ret, "cannot post a receive buffer: %s",
+					 strerror(-ret));
+	}
+	drvq_publish(in_queue(host));
+	host->post_batch = host->in.count / 4 < POST_BATCH ? host->in.count / 4 : POST_BATCH;
+	return 0;
+}
+
+/* What may be sent nevertheless, and is ignored (HD-013, HD-021). */
+static void judge_header(struct host *host, const struct host_message *message)
+{
+	const struct rpmsg_hdr *hdr = &message->hdr;
+
+	if (__builtin_expect((hdr->reserved | hdr->flags) != 0, 0)) {
+		if (hdr->reserved)
+			host_find(host, FINDING_RESERVED, message->desc_id, 0, hdr->reserved);
+		if (hdr->flags)
+			host_find(host, FINDING_FLAGS, message->desc_id, 0, hdr->flags);
+	}
+	if (__builtin_expect(hdr->src == RPMSG_ADDR_ANY, 0))
+		host_find(host, FINDING_SRC_ANY, message->desc_id, 0, hdr->src);
+}
+
+static void deliver(struct host *host, const struct host_message *message)
+{
+	const struct host_endpoint *endpoint = &host->endpoints[host->last_endpoint];
+	uint32_t dst = message->hdr.dst;
+
+	if (host->last_endpoint >= host->endpoint_count || endpoint->addr != dst) {
+		endpoint = NULL;
+		for (unsigned int i = 0; i < host->endpoint_count; i++) {
+			if (host->endpoints[i].addr == dst) {
+				host->last_endpoint = i;
+				endpoint = &host->endpoints[i];
+				break;
+			}
+		}
+	}
+	if (endpoint) {
+		host->stats.delivered++;
+		endpoint->receive(endpoint->ctx, message);
+		return;
+	}
+	if (dst == RPMSG_ADDR_NS && host_has(host, RPMSG_F_NS)) {
+		host_nameservice(host, message);
+		return;
+	}
+	if (dst == RPMSG_ADDR_ANY)
+		host_find(host, FINDING_DST_ANY, message->desc_id, 0, dst);
+	else if (dst == RPMSG_ADDR_NS && message->hdr.len == RPMSG_NS_MSG_SIZE)
+		host_find(host, FINDING_NS_NOT_NEGOTIATED, message->desc_id, 0, dst);
+	else if (!host->ops->unbound)
+		host_find(host, FINDING_DST_UNBOUND, message->desc_id, 0, dst);
+	if (host->ops->unbound) {
+		host->stats.delivered++;
+		host->ops->unbound(host->ctx, message);
+	}
+}
+
+/*
+ * One used buffer. Each byte of it is read once: the header, then what it says, which was
+ * bounded by then; the remote can write to it all the while.
+ *
+ * Source: Linux drivers/rpmsg/virtio_rpmsg_bus.c, rpmsg_recv_single(); HD-015 to HD-017.
+ */
+static void receive(struct host *host, const struct drvq_used *used)
+{
+	const uint8_t *shared =
+		host->in.memory + slot_offset(&host->in, (uint32_t)(uintptr_t)used->cookie);
+	struct host_message message = {.used_len = used->len, .desc_id = used->head};
+
+	host->stats.received++;
+	if (used->len < RPMSG_HDR_SIZE) {
+		host_find(host, FINDING_USED_LEN_SHORT, used->head, RPMSG_HDR_SIZE, used->len);
+		return;
+	}
+	if (used->len > used->capacity) {
+		host_find(host, FINDING_USED_LEN_LONG, used->head, used->capacity, used->len);
+		return;
+	}
+	memcpy(host->copy, shared, RPMSG_HDR_SIZE);
+	rpmsg_hdr_decode(&message.hdr, host->copy, RPMSG_HDR_SIZE, host->order);
+	if (message.hdr.len > used->len - RPMSG_HDR_SIZE) {
+		host_find(host, FINDING_HDR_LEN, used->head, used->len - RPMSG_HDR_SIZE,
+			  message.hdr.len);
+		return;
+	}
+	memcpy(host->copy + RPMSG_HDR_SIZE, shared + RPMSG_HDR_SIZE, message.hdr.len);
+	message.payload = host->copy + RPMSG_HDR_SIZE;
+	judge_header(host, &message);
+	deliver(host, &message);
+}
+
+/* sending */
+
+/* Return: 0, or -EPROTO. */
+static int take_returned(struct host *host)
+{
+	struct drvq_used used;
+	int ret;
+
+	while ((ret = drvq_get(out_queue(host), &used)) == 1) {
+		host->free_out[host->free_count++] = (uint32_t)(uintptr_t)used.cookie;
+		host->stats.returned++;
+		if (__builtin_expect(used.len != 0, 0))
+			host_find(host, FINDING_TX_USED_LEN, FINDING_NONE, 0, used.len);
+	}
+	return ret < 0 ? ring_broken(host, RPMSG_QUEUE_OUTPUT) : 0;
+}
+
+uint8_t *host_begin(struct host *host, uint32_t size)
+{
+	uint32_t index;
+
+	if (size > host_max_payload(host) || host->failed)
+		return NULL;
+	if (host->free_count == 0 && (take_returned(host) < 0 || host->free_count == 0))
+		return NULL;
+	index = host->free_out[host->free_count - 1];
+	return host->out.memory + slot_offset(&host->out, index) + RPMSG_HDR_SIZE;
+}
+
+int host_commit(struct host *host, uint32_t src, uint32_t dst, uint32_t size)
+{
+	struct rpmsg_hdr hdr = {.src = src, .dst = dst, .len = (uint16_t)size};
+	uint32_t index = host->free_out[host->free_count - 1];
+	uint64_t offset = slot_offset(&host->out, index);
+	struct drvq_buf buf = {.addr = host->out.guest_addr + offset, .len = RPMSG_HDR_SIZE + size};
+
+	rpmsg_hdr_encode(&hdr, host->out.memory + offset, host->order);
+	/* As many buffers as entries at the most: only a broken ring refuses one. */
+	if (drvq_add(out_queue(host), &buf, 1, 0, (void *)(uintptr_t)index) < 0)
+		return ring_broken(host, RPMSG_QUEUE_OUTPUT);
+	host->free_count--;
+	host->stats.sent++;
+	return 0;
+}
+
+int host_try_send(struct host *host, uint32_t src, uint32_t dst, const void *payload, uint32_t size)
+{
+	uint8_t *shared;
+
+	if (size > host_max_payload(host))
+		return host_fail(host, -EMSGSIZE,
+				 "%" PRIu32 " bytes do not fit: a message to "
+				 "this remote holds %" PRIu32,
+				 size, host_max_payload(host));
+	if (src == RPMSG_ADDR_ANY || dst == RPMSG_ADDR_ANY)
+		return host_fail(host, -EINVAL, "address 0xffffffff cannot stand in a message");
+	shared = host_begin(host, size);
+	/* Without a text for a lack of buffers: whoever polls comes here all the time. */
+	if (!shared)
+		return host->failed ? -EPROTO : -EAGAIN;
+	if (size != 0)
+		memcpy(shared, payload, size);
+	return host_commit(host, src, dst, size);
+}
+
+int host_flush(struct host *host)
+{
+	return publish(host, RPMSG_QUEUE_OUTPUT);
+}
+
+static int wait_or_time_out(struct host *host, uint64_t deadline)
+{
+	int ret = host_wait(host, deadline);
+
+	return ret != 0 ? ret : -ETIMEDOUT;
+}
+
+int host_send(struct host *host, uint32_t src, uint32_t dst, const void *payload, uint32_t size,
+	      uint64_t deadline)
+{
+	int ret = host_try_send(host, src, dst, payload, size);
+
+	if (ret == -EAGAIN) {
+		/* All of them: what a callback sent was perhaps not shown yet. */
+		ret = host_flush(host);
+		if (ret < 0)
+			return ret;
+		host_wait_returned(host, 1);
+		do {
+			ret = host_turn(host);
+			if (ret == 0 && host->free_count == 0)
+				ret = wait_or_time_out(host, deadline);
+		} while (ret >= 0 && host->free_count == 0);
+		host_wait_returned(host, 0);
+		if (ret == -ETIMEDOUT)
+			return host_fail(host, ret,
+					 "the remote did not return one of %" PRIu32
+					 " send buffers in time",
+					 host->out.count);
+		if (ret >= 0)
+			ret = host_try_send(host, src, dst, payload, size);
+	}
+	return ret < 0 ? ret : host_flush(host);
+}
+
+uint32_t host_outstanding(const struct host *host)
+{
+	return host->out.count - host->free_count;
+}
+
+void host_wait_returned(struct host *host, uint32_t count)
+{
+	if (host->options.poll)
+		return;
+	if (count != 0)
+		drvq_set_call_after(out_queue(host), (uint16_t)count);
+	else
+		drvq_set_call(out_queue(host), false);
+}
+
+/* both */
+
+int host_turn(struct host *host)
+{
+	struct drvq_used used;
+	uint32_t taken = 0;
+	int ret = 0;
+
+	while (taken < host->in.count && (ret = drvq_get(in_queue(host), &used)) == 1) {
+		receive(host, &used);
+		/* The entry of the buffer is free again, so that there is one for it. */
+		post(host, (uint32_t)(uintptr_t)used.cookie);
+		taken++;
+		if (in_queue(host)->pending >= host->post_batch &&
+		    publish(host, RPMSG_QUEUE_INPUT) < 0)
+			return -EPIPE;
+	}
+	if (ret < 0)
+		return ring_broken(host, RPMSG_QUEUE_INPUT);
+	if (host->free_count < host->out.count) {
+		ret = take_returned(host);
+		if (ret < 0)
+			return ret;
+	}
+	if (taken > 0)
+		host->idle_turns = 0;
+	return (int)taken;
+}
+
+/* Milliseconds to wait, rounded up: too late is better than once too often. */
+static int wait_ms(uint64_t deadline)
+{
+	uint64_t now = host_now(), ms;
+
+	if (deadline == HOST_NO_DEADLINE)
+		return FRONTEND_NO_LIMIT;
+	if (now >= deadline)
+		return 0;
+	ms = (deadline - now + NS_PER_MS - 1) / NS_PER_MS;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+int host_wait(struct host *host, uint64_t deadline)
+{
+	int ret;
+
+	if (host->failed)
+		return -EPROTO;
+	if (host->options.poll && ++host->idle_turns < IDLE_TURNS)
+		return 1;
+	host->idle_turns = 0;
+	ret = frontend_wait(&host->fe, host->options.poll ? 0 : wait_ms(deadline));
+	if (ret < 0)
+		return host_fail_frontend(host, ret);
+	if (host->options.poll) {
+		/* The remote may have nowhere else to run. */
+		sched_yield();
+		return deadline == HOST_NO_DEADLINE || host_now() < deadline;
+	}
+	return ret != 0;
+}
