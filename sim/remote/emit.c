@@ -178,7 +178,7 @@ static int pump_one(struct remote *remote)
 {
 	struct backlog_record *record = backlog_first(&remote->backlog);
 	uint8_t ns_bytes[RPMSG_NS_MSG_SIZE];
-	struct outgoing out = {0};
+	struct outgoing out;
 	struct rpmsg_ns_msg ns;
 	struct service_info *info = nameservice_first(remote, &out, &ns);
 	int ret;

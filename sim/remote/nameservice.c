@@ -62,12 +62,11 @@ struct service_info *nameservice_first(struct remote *remote, struct outgoing *o
 	ns->addr = info->addr;
 	ns->flags = info->notice_state == NOTICE_CREATE ? RPMSG_NS_CREATE : RPMSG_NS_DESTROY;
 
-	memset(out, 0, sizeof(*out));
-	out->hdr.src = info->addr;
-	out->hdr.dst = RPMSG_ADDR_NS;
-	out->hdr.len = RPMSG_NS_MSG_SIZE;
-	out->size = RPMSG_NS_MSG_SIZE;
-	out->ns = ns;
+	*out = (struct outgoing){
+		.hdr = {.src = info->addr, .dst = RPMSG_ADDR_NS, .len = RPMSG_NS_MSG_SIZE},
+		.size = RPMSG_NS_MSG_SIZE,
+		.ns = ns,
+	};
 	return info;
 }
 
@@ -166,10 +165,9 @@ void nameservice_receive(struct remote *remote, struct inbound *in)
 	bool decoded = rpmsg_ns_decode(&ns, in->payload, in->size, remote->order) == 0;
 
 	checker_ns(remote, in, decoded ? &ns : NULL);
-	if (!remote->ns_on) {
-		in->drop = REMOTE_DROP_NO_ENDPOINT;
+	/* Nobody's, as it was when it came here. */
+	if (!remote->ns_on)
 		return;
-	}
 	if (!decoded || !ns.name_terminated) {
 		in->drop = REMOTE_DROP_NS;
 		return;

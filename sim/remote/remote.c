@@ -45,6 +45,11 @@ static int allocate(struct remote *remote)
 	return backlog_init(&remote->backlog, remote->config.backlog);
 }
 
+uint64_t remote_offered_features(const struct remote *remote)
+{
+	return remote->config.offered;
+}
+
 int remote_new(struct remote **result, const struct remote_config *config,
 	       const struct remote_ops *ops, void *ctx, const struct violation_sink *sink)
 {
@@ -112,7 +117,7 @@ static void attach_queue(struct remote *remote, unsigned int index, struct virtq
 /* Something was asked for from outside: what it did is shown, and what it began goes on. */
 static void finish_request(struct remote *remote)
 {
-	if (!remote->attached || remote->running)
+	if (!remote->attached)
 		return;
 	queues_flush(remote);
 	if (remote->ops->wake != NULL)
@@ -145,12 +150,11 @@ void remote_detach(struct remote *remote)
 	emit_give_up(remote);
 	queues_flush(remote);
 	remote->attached = false;
-	remote->stats.queues[RPMSG_QUEUE_OUTPUT].held = 0;
 	remote->host_channel_count = 0;
-	list_for_each(node, &remote->created)
-		service_detach(remote, list_entry(node, struct service_info, created));
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
 		remote->queues[i].vq = NULL;
+	list_for_each(node, &remote->created)
+		service_detach(remote, list_entry(node, struct service_info, created));
 }
 
 /* ---- the loop ---------------------------------------------------------------------------- */
@@ -256,7 +260,6 @@ bool remote_run(struct remote *remote, unsigned int budget)
 	if (!remote->attached)
 		return false;
 
-	remote->running = true;
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
 		virtq_set_notify(remote->queues[i].vq, false);
 	do {
@@ -269,7 +272,6 @@ bool remote_run(struct remote *remote, unsigned int budget)
 		batch = run_receive(remote, left < RECEIVE_BATCH ? left : RECEIVE_BATCH);
 		left -= batch < left ? batch : left;
 	} while (left != 0 && left != before);
-	remote->running = false;
 
 	queues_flush(remote);
 	if (left == 0 && work_left(remote))

@@ -154,6 +154,14 @@ struct service_params {
 uint64_t remote_default_features(void);
 
 /**
+ * remote_offered_features() - device and ring bits that this remote offers
+ * @remote: remote
+ *
+ * Return: bits of its configuration.
+ */
+uint64_t remote_offered_features(const struct remote *remote);
+
+/**
  * remote_new() - make a remote that no host is attached to
  * @remote: set on success
  * @config: copied; NULL for the defaults

@@ -111,8 +111,7 @@ struct remote {
 	uint64_t features;
 	enum wire_order order;
 	bool attached;
-	bool ns_on;   /* F_NS was negotiated */
-	bool running; /* in remote_run(): queues are flushed at its end */
+	bool ns_on; /* F_NS was negotiated */
 	struct host_channel *host_channels;
 	uint32_t host_channel_count;
 

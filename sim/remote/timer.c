@@ -67,10 +67,8 @@ void timer_set(struct timers *timers, struct timer *timer, uint64_t when)
 
 	timer->when = when;
 	timer->order = timers->order++;
-	if (at == TIMER_OFF) {
+	if (at == TIMER_OFF)
 		at = timers->count++;
-		timers->heap[at] = timer;
-	}
 	settle(timers, at, timer);
 }
 

@@ -182,6 +182,21 @@ static void test_remote_backlog_takes_as_many_messages_as_configured(void **stat
 	assert_int_equal(stats()->send_failed, 0);
 }
 
+static void test_remote_message_that_waited_counts_for_its_endpoint(void **state)
+{
+	const struct remote_message message = {.hdr = {.src = SINK_ADDR, .dst = 2}};
+
+	remote_hold(host.remote, INPUT, 0);
+	send_number(ECHO_ADDR, 0, 8);
+	host_run(&host);
+	assert_int_equal(host_endpoint(&host, ECHO_ADDR).sent, 0);
+	assert_int_equal(remote_send(host.remote, &message), 1);
+	remote_release(host.remote, INPUT, 0);
+	assert_int_equal(remote_send(host.remote, &message), 0);
+	assert_int_equal(host_endpoint(&host, ECHO_ADDR).sent, 1);
+	assert_int_equal(host_endpoint(&host, SINK_ADDR).sent, 2);
+}
+
 static void test_remote_message_that_waits_is_a_copy(void **state)
 {
 	uint8_t bytes[] = "abc";
@@ -401,6 +416,20 @@ static void test_remote_run_sends_no_more_of_its_backlog_than_its_budget(void **
 	assert_int_equal(host_discard(&host), 6);
 }
 
+static void test_remote_run_handles_all_that_its_budget_allows(void **state)
+{
+	const struct host_options options = {.num = {256, 256}};
+
+	host_teardown(&host);
+	setup_with(&options);
+	for (uint64_t i = 0; i < 200; i++)
+		send_number(ECHO_ADDR, i, 8);
+	assert_false(remote_run(host.remote, 200));
+	assert_int_equal(stats()->received, 200);
+	assert_int_equal(host.calls[INPUT], 1);
+	assert_int_equal(host.calls[OUTPUT], 1);
+}
+
 static void test_remote_run_without_a_host_has_nothing_to_do(void **state)
 {
 	host_detach(&host);
@@ -531,6 +560,7 @@ int main(void)
 		ON_HOST(test_remote_loses_nothing_through_large_and_unequal_rings),
 		ON_HOST(test_remote_leaves_messages_with_the_host_while_it_cannot_answer),
 		ON_HOST(test_remote_backlog_takes_as_many_messages_as_configured),
+		ON_HOST(test_remote_message_that_waited_counts_for_its_endpoint),
 		ON_HOST(test_remote_message_that_waits_is_a_copy),
 		ON_HOST(test_remote_held_buffers_stay_while_messages_are_served),
 		ON_HOST(test_remote_release_returns_the_oldest_first),
@@ -548,6 +578,7 @@ int main(void)
 		ON_HOST(test_remote_run_handles_no_more_than_its_budget),
 		ON_HOST(test_remote_run_with_the_last_of_its_budget_says_that_it_is_done),
 		ON_HOST(test_remote_run_sends_no_more_of_its_backlog_than_its_budget),
+		ON_HOST(test_remote_run_handles_all_that_its_budget_allows),
 		ON_HOST(test_remote_run_without_a_host_has_nothing_to_do),
 		ON_HOST(test_remote_calls_once_a_queue_and_batch),
 		ON_HOST(test_remote_calls_only_for_the_queue_that_moved),

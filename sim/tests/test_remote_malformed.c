@@ -94,6 +94,24 @@ static void test_remote_message_shorter_than_a_header_is_dropped(void **state)
 	expect_dropped(REMOTE_DROP_SHORT);
 }
 
+static void test_remote_event_of_a_short_message_shows_nothing_of_the_one_before(void **state)
+{
+	const struct host_event *event;
+
+	host_send(&host, HOST_ADDR, 2000, PAYLOAD, SIZE);
+	host_run(&host);
+	host_send_bytes(&host, "abcdefghijklmno", 15);
+	host_run(&host);
+	event = host_event(&host, REMOTE_EVENT_MESSAGE, 1);
+	assert_int_equal(event->event.hdr.src, 0);
+	assert_int_equal(event->event.hdr.dst, 0);
+	assert_int_equal(event->event.hdr.len, 0);
+	assert_int_equal(event->event.payload_size, 0);
+	assert_null(event->event.header);
+	assert_false(event->event.delivered);
+	assert_int_equal(event->event.drop, REMOTE_DROP_SHORT);
+}
+
 static void test_remote_message_of_one_byte_is_dropped(void **state)
 {
 	host_send_bytes(&host, "", 1);
@@ -142,6 +160,15 @@ static void test_remote_source_any_is_delivered_but_not_learnt(void **state)
 	expect_violation(VIOLATION_HD_SRC_ANY, RPMSG_QUEUE_OUTPUT, 0, RPMSG_ADDR_ANY);
 	expect_delivered();
 	assert_int_equal(host_endpoint(&host, 2000).peer, RPMSG_ADDR_ANY);
+}
+
+static void test_remote_source_any_does_not_displace_a_peer(void **state)
+{
+	const struct rpmsg_hdr hdr = {.src = RPMSG_ADDR_ANY, .dst = 2000, .len = SIZE};
+
+	host_send(&host, HOST_ADDR, 2000, PAYLOAD, SIZE);
+	send_changed(&hdr);
+	assert_int_equal(host_endpoint(&host, 2000).peer, HOST_ADDR);
 }
 
 static void test_remote_echo_refuses_a_message_that_it_cannot_answer(void **state)
@@ -336,6 +363,23 @@ static void test_remote_receive_buffer_below_a_header_goes_back_empty(void **sta
 	host_run(&host);
 	host_expect(&host, ECHO_ADDR, HOST_ADDR, PAYLOAD, SIZE);
 	assert_int_equal(stats()->send_failed, 0);
+	assert_int_equal(stats()->queues[RPMSG_QUEUE_INPUT].popped, 4); /* two announcements */
+	assert_int_equal(stats()->queues[RPMSG_QUEUE_INPUT].returned, 4);
+}
+
+static void test_remote_receive_buffer_of_a_header_takes_an_empty_message(void **state)
+{
+	const uint32_t sizes[] = {16, 0};
+	struct host_message message;
+
+	attach_without_buffers();
+	host_supply_pieces(&host, sizes);
+	host_send(&host, HOST_ADDR, ECHO_ADDR, NULL, 0);
+	host_run(&host);
+	assert_true(host_receive(&host, &message));
+	assert_int_equal(message.used_len, 16);
+	assert_int_equal(message.hdr.src, ECHO_ADDR);
+	assert_int_equal(host.violation_count, 0);
 }
 
 static void test_remote_receive_buffer_that_just_fits_is_used(void **state)
@@ -379,7 +423,7 @@ static void test_remote_receive_buffer_with_readable_part_is_reported_and_used(v
 	assert_int_equal(host.memory[512], 0xee);
 }
 
-static void test_remote_endless_supply_of_useless_buffers_does_not_hold_it_up(void **state)
+static void test_remote_ring_full_of_useless_buffers_keeps_the_message(void **state)
 {
 	const uint32_t small[] = {1, 0};
 
@@ -390,6 +434,67 @@ static void test_remote_endless_supply_of_useless_buffers_does_not_hold_it_up(vo
 	assert_int_equal(host.violations[VIOLATION_BF_RX_SMALL], 16);
 	assert_int_equal(stats()->backlog, 1);
 	assert_int_equal(host_discard(&host), 16);
+}
+
+/* Makes each useless buffer available again, without waiting for its return. */
+static void offer_again(struct remote_host *of)
+{
+	struct virtq *vq = &of->vq[RPMSG_QUEUE_INPUT];
+	uint16_t idx = vring_load16(vq->rings.avail, VRING_IDX);
+
+	if (of->violation_count > 100000)
+		fail_msg("the remote does not give up");
+	if (of->last_violation.what != VIOLATION_BF_RX_SMALL)
+		return;
+	vring_store16(vq->rings.avail, vring_avail_entry(idx % 16),
+		      (uint16_t)of->last_violation.desc_id);
+	vring_store16_release(vq->rings.avail, VRING_IDX, (uint16_t)(idx + 1));
+}
+
+static void test_remote_endless_supply_of_useless_buffers_does_not_hold_it_up(void **state)
+{
+	const uint32_t small[] = {1, 0};
+
+	attach_without_buffers();
+	/* Two in turn: while one is looked at the other may be offered again. */
+	host_supply_pieces(&host, small);
+	host_supply_pieces(&host, small);
+	host.on_violation = offer_again;
+	host_send(&host, HOST_ADDR, 4711, PAYLOAD, SIZE);
+	host_send(&host, HOST_ADDR, ECHO_ADDR, PAYLOAD, SIZE);
+	host_send(&host, HOST_ADDR, 4711, PAYLOAD, SIZE);
+	for (int i = 0; i < 10; i++)
+		remote_run(host.remote, 10);
+	assert_int_equal(stats()->received, 3);
+	host.on_violation = NULL;
+}
+
+static void take_memory_away(struct remote_host *of)
+{
+	struct gmem_region removed;
+
+	assert_int_equal(gmem_remove(&of->mem, HOST_MEMORY, UINT64_C(0x7f0000000000),
+				     of->mem.regions[0].size, &removed),
+			 0);
+	of->on_violation = NULL;
+}
+
+static void test_remote_answer_whose_buffer_went_away_is_given_up(void **state)
+{
+	const struct remote_message message = {.hdr = {.src = 1, .dst = 2}};
+	const struct drvq_buf bufs[] = {{.addr = HOST_MEMORY + 512, .len = 8},
+					{.addr = HOST_MEMORY, .len = 100}};
+	struct drvq_used used;
+
+	attach_without_buffers();
+	assert_true(drvq_add(&host.dq[RPMSG_QUEUE_INPUT], bufs, 1, 1, NULL) >= 0);
+	drvq_publish(&host.dq[RPMSG_QUEUE_INPUT]);
+	host.on_violation = take_memory_away;
+	assert_int_equal(remote_send(host.remote, &message), -EFAULT);
+	assert_int_equal(stats()->send_failed, 1);
+	assert_int_equal(stats()->sent, 2); /* announcements */
+	assert_int_equal(drvq_get(&host.dq[RPMSG_QUEUE_INPUT], &used), 1);
+	assert_int_equal(used.len, 0);
 }
 
 static void test_remote_descriptor_outside_memory_breaks_the_queue(void **state)
@@ -413,11 +518,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_HOST(test_remote_message_shorter_than_a_header_is_dropped),
+		ON_HOST(test_remote_event_of_a_short_message_shows_nothing_of_the_one_before),
 		ON_HOST(test_remote_message_of_one_byte_is_dropped),
 		ON_HOST(test_remote_buffer_without_any_readable_byte_is_dropped),
 		ON_HOST(test_remote_length_one_above_the_descriptor_is_dropped),
 		ON_HOST(test_remote_largest_length_in_a_small_buffer_is_dropped),
 		ON_HOST(test_remote_source_any_is_delivered_but_not_learnt),
+		ON_HOST(test_remote_source_any_does_not_displace_a_peer),
 		ON_HOST(test_remote_echo_refuses_a_message_that_it_cannot_answer),
 		ON_HOST(test_remote_destination_any_is_dropped),
 		ON_HOST(test_remote_reserved_field_set_is_reported_and_delivered),
@@ -432,10 +539,13 @@ int main(void)
 		ON_HOST(test_remote_ns_unknown_flags_are_reported_and_bit_0_decides),
 		ON_HOST(test_remote_ns_message_without_the_feature_is_nobodys),
 		ON_HOST(test_remote_receive_buffer_below_a_header_goes_back_empty),
+		ON_HOST(test_remote_receive_buffer_of_a_header_takes_an_empty_message),
 		ON_HOST(test_remote_receive_buffer_that_just_fits_is_used),
 		ON_HOST(test_remote_receive_buffer_one_byte_short_is_not_used),
 		ON_HOST(test_remote_receive_buffer_with_readable_part_is_reported_and_used),
+		ON_HOST(test_remote_ring_full_of_useless_buffers_keeps_the_message),
 		ON_HOST(test_remote_endless_supply_of_useless_buffers_does_not_hold_it_up),
+		ON_HOST(test_remote_answer_whose_buffer_went_away_is_given_up),
 		ON_HOST(test_remote_descriptor_outside_memory_breaks_the_queue),
 	};
 

@@ -311,6 +311,7 @@ static void test_remote_events_tell_a_message_before_its_answer_and_the_return(v
 {
 	uint16_t head = host_send(&host, HOST_ADDR, ECHO_ADDR, payload, 30);
 	const struct remote_event *event;
+	uint8_t header[RPMSG_HDR_SIZE];
 
 	host_run(&host);
 	assert_int_equal(host.event_count, 3);
@@ -320,6 +321,8 @@ static void test_remote_events_tell_a_message_before_its_answer_and_the_return(v
 	assert_true(event->delivered);
 	assert_int_equal(event->hdr.src, HOST_ADDR);
 	assert_int_equal(event->hdr.dst, ECHO_ADDR);
+	host_header(&host, header, HOST_ADDR, ECHO_ADDR, 30);
+	assert_memory_equal(event->header, header, sizeof(header));
 	assert_int_equal(event->payload_size, 30);
 	assert_int_equal(event->desc_id, head);
 	assert_int_equal(event->desc_len, 46);
@@ -330,6 +333,8 @@ static void test_remote_events_tell_a_message_before_its_answer_and_the_return(v
 	assert_int_equal(event->queue, RPMSG_QUEUE_INPUT);
 	assert_int_equal(event->hdr.src, ECHO_ADDR);
 	assert_int_equal(event->hdr.dst, HOST_ADDR);
+	host_header(&host, header, ECHO_ADDR, HOST_ADDR, 30);
+	assert_memory_equal(event->header, header, sizeof(header));
 	assert_int_equal(event->payload_size, 30);
 	assert_int_equal(event->desc_len, 512);
 	assert_int_equal(event->used_len, 46);
@@ -425,6 +430,19 @@ static void test_remote_new_refuses_a_configuration_beyond_its_limits(void **sta
 	assert_int_equal(remote_new(&remote, &endpoints, &none, NULL, NULL), -EINVAL);
 }
 
+static void test_remote_offers_the_default_features_or_those_configured(void **state)
+{
+	const struct host_options options = {.config = {.offered = VIRTIO_BIT(5)}};
+
+	host_setup(&host, NULL);
+	assert_int_equal(remote_offered_features(host.remote), remote_default_features());
+	assert_int_equal(remote_default_features(), HOST_FEATURES);
+	host_teardown(&host);
+	host_setup(&host, &options);
+	assert_int_equal(remote_offered_features(host.remote), VIRTIO_BIT(5));
+	host_teardown(&host);
+}
+
 static void test_remote_drop_reasons_have_names(void **state)
 {
 	for (unsigned int i = 0; i < REMOTE_DROP_COUNT; i++)
@@ -465,6 +483,7 @@ int main(void)
 		ON_HOST(test_remote_send_of_too_much_is_refused),
 		ON_HOST(test_remote_statistics_add_up_over_a_mixture),
 		cmocka_unit_test(test_remote_new_refuses_a_configuration_beyond_its_limits),
+		cmocka_unit_test(test_remote_offers_the_default_features_or_those_configured),
 		cmocka_unit_test(test_remote_drop_reasons_have_names),
 	};
 

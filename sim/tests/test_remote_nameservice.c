@@ -181,6 +181,21 @@ static void test_remote_announcements_and_messages_keep_their_order_while_they_w
 	host_expect_nothing(&host);
 }
 
+static void test_remote_announcement_that_fits_no_buffer_is_given_up(void **state)
+{
+	const uint32_t sizes[] = {55, 0};
+
+	host_attach_bare(&host, HOST_FEATURES);
+	host_supply_pieces(&host, sizes);
+	host_service(&host, "a", "echo", RPMSG_ADDR_ANY);
+	assert_false(host_endpoint(&host, 1024).announced);
+	assert_int_equal(stats()->send_failed, 1);
+	assert_int_equal(stats()->backlog, 0);
+	/* So there is nothing to take back either. */
+	assert_int_equal(withdraw("a", RPMSG_ADDR_ANY), 0);
+	assert_int_equal(stats()->send_failed, 1);
+}
+
 static void test_remote_withdrawal_goes_behind_what_the_service_sent(void **state)
 {
 	attach_and_run();
@@ -359,7 +374,9 @@ static void retire_sample(void)
 static void test_remote_retired_service_can_be_withdrawn_for_good(void **state)
 {
 	retire_sample();
-	assert_int_equal(withdraw("sample", RPMSG_ADDR_ANY), 0);
+	assert_int_equal(withdraw("sample", 1025), -ENOENT);
+	assert_int_equal(withdraw("samplf", RPMSG_ADDR_ANY), -ENOENT);
+	assert_int_equal(withdraw("sample", 1024), 0);
 	assert_int_equal(withdraw("sample", RPMSG_ADDR_ANY), -ENOENT);
 	host_detach(&host);
 	attach_and_run();
@@ -376,6 +393,23 @@ static void test_remote_retired_service_moves_when_its_address_was_given_away(vo
 	host_expect_ns(&host, "new", 1024, RPMSG_NS_CREATE);
 }
 
+static void test_remote_sample_begins_to_count_anew_with_each_host(void **state)
+{
+	host_service(&host, "sample", "client-sample", RPMSG_ADDR_ANY);
+	for (int session = 0; session < 3; session++) {
+		attach_and_run();
+		host_discard(&host);
+		for (int i = 0; i < 60; i++) {
+			host_send(&host, 5, 1024, "hello", 5);
+			host_run(&host);
+			host_expect(&host, 1024, 5, "hello", 5);
+			host_supply(&host, UINT32_MAX);
+			host_reclaim_all(&host);
+		}
+		host_detach(&host);
+	}
+}
+
 static void test_remote_events_tell_its_own_announcements(void **state)
 {
 	const struct host_event *event;
@@ -390,6 +424,8 @@ static void test_remote_events_tell_its_own_announcements(void **state)
 	assert_string_equal(event->ns.name, "a");
 	assert_int_equal(event->ns.addr, 1024);
 	assert_int_equal(event->ns.flags, RPMSG_NS_CREATE);
+	assert_true(event->ns.name_terminated);
+	assert_true(event->ns.name_padded);
 	event = host_event(&host, REMOTE_EVENT_NS, 1);
 	assert_int_equal(event->ns.flags, RPMSG_NS_DESTROY);
 }
@@ -438,6 +474,12 @@ static void test_remote_event_tells_what_the_host_announced(void **state)
 	assert_string_equal(event->ns.name, "chan");
 	assert_int_equal(event->ns.addr, 0x500);
 	assert_int_equal(event->ns.flags, RPMSG_NS_CREATE);
+	assert_int_equal(event->event.queue, RPMSG_QUEUE_OUTPUT);
+	assert_int_equal(event->event.hdr.src, 0x500);
+	assert_int_equal(event->event.hdr.dst, RPMSG_ADDR_NS);
+	assert_memory_equal(event->event.header, host.events[0].header, RPMSG_HDR_SIZE);
+	assert_int_equal(event->event.payload_size, RPMSG_NS_MSG_SIZE);
+	assert_int_equal(event->event.desc_id, host.events[0].event.desc_id);
 }
 
 static void test_remote_channel_of_another_name_changes_nothing(void **state)
@@ -512,6 +554,50 @@ static void test_remote_destroyed_channel_is_forgotten(void **state)
 	assert_int_equal(peer_of(1024), RPMSG_ADDR_ANY);
 }
 
+static void test_remote_other_channels_are_remembered_when_one_is_forgotten(void **state)
+{
+	attach_and_run();
+	host_announces("a", 0x500, RPMSG_NS_CREATE);
+	host_announces("b", 0x501, RPMSG_NS_CREATE);
+	host_announces("c", 0x502, RPMSG_NS_CREATE);
+	host_announces("a", 0x500, RPMSG_NS_DESTROY);
+	host_service(&host, "c", "echo", RPMSG_ADDR_ANY);
+	host_service(&host, "b", "echo", RPMSG_ADDR_ANY);
+	host_service(&host, "a", "echo", RPMSG_ADDR_ANY);
+	assert_int_equal(peer_of(1024), 0x502);
+	assert_int_equal(peer_of(1025), 0x501);
+	assert_int_equal(peer_of(1026), RPMSG_ADDR_ANY);
+}
+
+static void test_remote_search_among_many_services_is_paid_for_out_of_the_budget(void **state)
+{
+	const uint32_t flags[] = {RPMSG_NS_CREATE, RPMSG_NS_DESTROY};
+
+	for (int i = 0; i < 6400; i++)
+		host_service(&host, "a", "echo", RPMSG_ADDR_ANY);
+	host_attach(&host, HOST_FEATURES);
+	for (int i = 0; i < 500; i++) {
+		host_run(&host);
+		host_discard(&host);
+		host_supply(&host, UINT32_MAX);
+	}
+	assert_int_equal(stats()->backlog, 0);
+	for (uint32_t i = 0; i < 6400; i++)
+		host_announces("a", i, RPMSG_NS_CREATE);
+	/* With all of them taken, each message of that name looks at 6400 services. */
+	for (int i = 0; i < 2; i++) {
+		uint64_t before = stats()->received;
+
+		for (int n = 0; n < 4; n++)
+			host_send_ns(&host, "a", 0x12340, flags[i]);
+		assert_true(remote_run(host.remote, 150));
+		assert_int_equal(stats()->received, before + 2);
+		host_run(&host);
+		assert_int_equal(stats()->received, before + 4);
+		host_reclaim_all(&host);
+	}
+}
+
 static void test_remote_destroy_of_unknown_channel_is_harmless(void **state)
 {
 	host_service(&host, "a", "echo", RPMSG_ADDR_ANY);
@@ -579,6 +665,7 @@ int main(void)
 		ON_HOST(test_remote_announces_nothing_without_the_feature),
 		ON_HOST(test_remote_announcement_waits_for_a_buffer),
 		ON_HOST(test_remote_announcements_and_messages_keep_their_order_while_they_wait),
+		ON_HOST(test_remote_announcement_that_fits_no_buffer_is_given_up),
 		ON_HOST(test_remote_withdrawal_goes_behind_what_the_service_sent),
 		ON_HOST(test_remote_withdrawal_of_what_the_host_never_saw_sends_nothing),
 		ON_HOST(test_remote_withdrawn_service_is_gone),
@@ -594,6 +681,7 @@ int main(void)
 		ON_HOST(test_remote_retired_service_is_withdrawn_and_comes_back_with_the_next_host),
 		ON_HOST(test_remote_retired_service_can_be_withdrawn_for_good),
 		ON_HOST(test_remote_retired_service_moves_when_its_address_was_given_away),
+		ON_HOST(test_remote_sample_begins_to_count_anew_with_each_host),
 		ON_HOST(test_remote_events_tell_its_own_announcements),
 		ON_HOST(test_remote_announcements_do_not_count_as_messages_of_the_endpoint),
 		ON_HOST(test_remote_service_gets_the_channel_of_its_name_as_peer),
@@ -605,6 +693,8 @@ int main(void)
 		ON_HOST(test_remote_channel_is_free_again_when_its_service_is_withdrawn),
 		ON_HOST(test_remote_destroyed_channel_leaves_its_service_without_peer),
 		ON_HOST(test_remote_destroyed_channel_is_forgotten),
+		ON_HOST(test_remote_other_channels_are_remembered_when_one_is_forgotten),
+		ON_HOST(test_remote_search_among_many_services_is_paid_for_out_of_the_budget),
 		ON_HOST(test_remote_destroy_of_unknown_channel_is_harmless),
 		ON_HOST(test_remote_channel_with_address_any_is_nobodys_peer),
 		ON_HOST(test_remote_channels_are_forgotten_with_their_host),

@@ -195,6 +195,14 @@ static void test_remote_table_is_walked_by_ascending_address(void **state)
 	assert_memory_equal(walked.addr, sorted, sizeof(sorted));
 }
 
+static void test_remote_table_without_endpoints_is_walked_at_once(void **state)
+{
+	struct walked walked = {0};
+
+	assert_int_equal(endpoint_walk(&table, note, &walked), 0);
+	assert_int_equal(walked.count, 0);
+}
+
 static void test_remote_table_walk_ends_when_asked_to(void **state)
 {
 	struct walked walked = {.stop_at = 2};
@@ -464,6 +472,7 @@ int main(void)
 		ON_TABLE(test_remote_table_dynamic_address_passes_over_static_ones),
 		ON_TABLE(test_remote_table_has_a_dynamic_address_for_the_last_endpoint),
 		ON_TABLE(test_remote_table_is_walked_by_ascending_address),
+		ON_TABLE(test_remote_table_without_endpoints_is_walked_at_once),
 		ON_TABLE(test_remote_table_walk_ends_when_asked_to),
 		ON_BACKLOG(test_remote_backlog_gives_records_back_in_order),
 		ON_BACKLOG(test_remote_backlog_takes_as_many_as_agreed),

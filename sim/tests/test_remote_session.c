@@ -294,6 +294,32 @@ static void test_remote_refuses_to_send_on_a_broken_queue(void **state)
 	assert_int_equal(stats()->send_failed, 1);
 }
 
+static void test_remote_refuses_to_send_on_a_broken_queue_that_is_held(void **state)
+{
+	const struct remote_message message = {.hdr = {.src = 1, .dst = 2}};
+
+	break_queue(INPUT);
+	host_run(&host);
+	remote_hold(host.remote, INPUT, 0);
+	assert_int_equal(remote_send(host.remote, &message), -EPROTO);
+	assert_int_equal(stats()->send_failed, 1);
+	assert_int_equal(stats()->backlog, 0);
+}
+
+static void test_remote_announcements_that_wait_for_a_queue_that_breaks_are_given_up(void **state)
+{
+	host_detach(&host);
+	host_attach_bare(&host, HOST_FEATURES);
+	host_service(&host, "second", "echo", RPMSG_ADDR_ANY);
+	assert_int_equal(stats()->backlog, 2);
+	break_queue(INPUT);
+	host_run(&host);
+	assert_int_equal(stats()->backlog, 0);
+	assert_int_equal(stats()->send_failed, 2);
+	assert_false(host_endpoint(&host, ECHO_ADDR).announced);
+	assert_false(host_endpoint(&host, ECHO_ADDR + 1).announced);
+}
+
 static void test_remote_announces_nothing_on_a_broken_queue(void **state)
 {
 	host_detach(&host);
@@ -462,6 +488,8 @@ int main(void)
 		ON_HOST(test_remote_receives_on_while_the_input_queue_is_broken),
 		ON_HOST(test_remote_gives_up_what_waits_for_a_queue_that_breaks),
 		ON_HOST(test_remote_refuses_to_send_on_a_broken_queue),
+		ON_HOST(test_remote_refuses_to_send_on_a_broken_queue_that_is_held),
+		ON_HOST(test_remote_announcements_that_wait_for_a_queue_that_breaks_are_given_up),
 		ON_HOST(test_remote_announces_nothing_on_a_broken_queue),
 		ON_HOST(test_remote_buffers_held_of_a_queue_that_breaks_are_not_returned),
 		ON_HOST(test_remote_both_queues_broken_is_quiet),

@@ -287,6 +287,102 @@ static void test_remote_source_ends_when_its_messages_do_not_fit(void **state)
 	assert_int_equal(remote_get_stats(host.remote)->send_failed, 1);
 }
 
+static void test_remote_source_tries_again_with_the_next_host(void **state)
+{
+	const struct host_options options = {.size = {600, 0}};
+	const uint32_t small[] = {100, 0};
+	uint64_t next = 0;
+
+	host_teardown(&host);
+	host_setup(&host, &options);
+	add_source(UINT32_MAX, 497, 0);
+	host_attach_bare(&host, HOST_WITHOUT_NS);
+	host_supply_pieces(&host, small);
+	host_send(&host, HOST_ADDR, SOURCE_ADDR, "go", 2);
+	host_run(&host);
+	assert_int_equal(remote_get_stats(host.remote)->send_failed, 1);
+	host_detach(&host);
+	host_attach(&host, HOST_WITHOUT_NS);
+	host_send(&host, HOST_ADDR, SOURCE_ADDR, "go", 2);
+	host_run(&host);
+	assert_int_equal(take(&next, 497), 16);
+}
+
+static void test_remote_source_leaves_no_timer_when_the_host_goes(void **state)
+{
+	start(10, 8, 0);
+	host_run(&host);
+	assert_int_not_equal(remote_deadline(host.remote), REMOTE_NO_DEADLINE);
+	host_detach(&host);
+	assert_int_equal(remote_deadline(host.remote), REMOTE_NO_DEADLINE);
+}
+
+static void test_remote_run_with_timers_due_handles_no_more_than_its_budget(void **state)
+{
+	uint64_t next = 0;
+
+	start(10, 8, 0);
+	host_run(&host);
+	take(&next, 8);
+	host.now += SECOND;
+	assert_true(remote_run(host.remote, 4));
+	assert_int_equal(take(&next, 8), 4);
+	assert_false(remote_run(host.remote, 6));
+	assert_int_equal(take(&next, 8), 6);
+}
+
+static void test_remote_run_with_free_buffers_handles_no_more_than_its_budget(void **state)
+{
+	uint64_t next = 0;
+
+	start(UINT32_MAX, 8, 0);
+	host_run(&host);
+	take(&next, 8);
+	host_supply(&host, UINT32_MAX);
+	assert_true(remote_run(host.remote, 4));
+	assert_int_equal(take(&next, 8), 4);
+	assert_false(remote_run(host.remote, 12));
+	assert_int_equal(take(&next, 8), 12);
+}
+
+/* More timers than there is room for at first. */
+static void test_remote_many_sources_keep_each_its_own_pace(void **state)
+{
+	static struct host_message message;
+	uint32_t counts[100] = {0};
+	uint64_t end = host.now + 10 * SECOND;
+
+	for (uint32_t i = 0; i < 100; i++) {
+		const struct service_params params = {.rate = i + 1, .size = 8};
+		uint32_t addr = 1024 + i;
+
+		assert_int_equal(remote_announce(host.remote, "source", service_kind_find("source"),
+						 &params, &addr),
+				 0);
+	}
+	host_attach(&host, HOST_WITHOUT_NS);
+	for (uint32_t i = 0; i < 100; i++) {
+		host_send(&host, HOST_ADDR, 1024 + i, "go", 2);
+		host_run(&host);
+		assert_int_equal(host_discard(&host), 1);
+		host_supply(&host, UINT32_MAX);
+		host_reclaim_all(&host);
+	}
+	while (remote_deadline(host.remote) <= end) {
+		host.now = remote_deadline(host.remote);
+		while (remote_run(host.remote, 10) || host.dq[RPMSG_QUEUE_INPUT].outstanding < 16) {
+			while (host_receive(&host, &message))
+				counts[message.hdr.src - 1024]++;
+			host_supply(&host, UINT32_MAX);
+		}
+		while (host_receive(&host, &message))
+			counts[message.hdr.src - 1024]++;
+		host_supply(&host, UINT32_MAX);
+	}
+	for (uint32_t i = 0; i < 100; i++)
+		assert_in_range(counts[i], 10 * (i + 1) - 1, 10 * (i + 1));
+}
+
 static void test_remote_withdrawn_source_leaves_no_timer(void **state)
 {
 	uint32_t addr = SOURCE_ADDR;
@@ -356,6 +452,11 @@ int main(void)
 		ON_HOST(test_remote_source_goes_to_the_peer_that_spoke_last),
 		ON_HOST(test_remote_source_starts_from_0_with_each_host),
 		ON_HOST(test_remote_source_ends_when_its_messages_do_not_fit),
+		ON_HOST(test_remote_source_tries_again_with_the_next_host),
+		ON_HOST(test_remote_source_leaves_no_timer_when_the_host_goes),
+		ON_HOST(test_remote_run_with_timers_due_handles_no_more_than_its_budget),
+		ON_HOST(test_remote_run_with_free_buffers_handles_no_more_than_its_budget),
+		ON_HOST(test_remote_many_sources_keep_each_its_own_pace),
 		ON_HOST(test_remote_withdrawn_source_leaves_no_timer),
 		ON_HOST(test_remote_withdrawn_source_that_waits_for_buffers_is_forgotten),
 		ON_HOST(test_remote_source_refuses_sizes_without_room_for_a_number),

@@ -99,6 +99,11 @@ static void on_event(void *ctx, const struct remote_event *event)
 	host->events[host->event_count].event = *event;
 	host->events[host->event_count].event.payload = NULL;
 	host->events[host->event_count].event.ns = NULL;
+	if (event->header != NULL) {
+		memcpy(host->events[host->event_count].header, event->header, RPMSG_HDR_SIZE);
+		host->events[host->event_count].event.header =
+			host->events[host->event_count].header;
+	}
 	if (event->ns != NULL)
 		host->events[host->event_count].ns = *event->ns;
 	host->event_count++;
@@ -113,6 +118,8 @@ static void on_violation(void *ctx, const struct violation_record *record)
 	host->last_violation = *record;
 	log_number(host, 0x10000 + record->what);
 	log_number(host, record->seen);
+	if (host->on_violation != NULL)
+		host->on_violation(host);
 }
 
 static const struct remote_ops ops = {

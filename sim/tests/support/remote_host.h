@@ -32,9 +32,10 @@ struct host_options {
 	bool log; /* keep host->log */
 };
 
-/* An event, without the payload. */
+/* An event without its payload; what its header points to is kept here. */
 struct host_event {
 	struct remote_event event;
+	uint8_t header[RPMSG_HDR_SIZE];
 	struct rpmsg_ns_msg ns;
 };
 
@@ -59,6 +60,7 @@ struct remote_host {
 	uint64_t violations[VIOLATION_COUNT];
 	uint64_t violation_count;
 	struct violation_record last_violation;
+	void (*on_violation)(struct remote_host *host); /* what a hostile host does meanwhile */
 	struct host_event *events;
 	uint32_t event_count;
 	uint8_t *log; /* everything that was told, byte for byte */
