@@ -17,11 +17,19 @@ class Unmet(AssertionError):
         self.observed = observed
 
 
-class GuestDied(Exception):
+class TargetDied(Exception):
+    """What is judged ended, crashed, or a sanitizer has reported something."""
+
+
+class TargetWedged(Exception):
+    """What is judged lives, but no longer serves."""
+
+
+class GuestDied(TargetDied):
     """The guest ended: its QEMU exited, or the agent's connection was closed."""
 
 
-class GuestWedged(Exception):
+class GuestWedged(TargetWedged):
     """The guest's agent, or the link that it serves, no longer answers."""
 
 

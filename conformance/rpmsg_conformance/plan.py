@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,8 @@ class Planned:
 
     case: Case
     excluded: str | None = None
+    skipped: str | None = None
+    """Why it is counted, but does not apply to this target."""
 
 
 def make_plan(
@@ -55,10 +58,14 @@ def make_plan(
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     levels: Sequence[Level] = (),
+    *,
+    profile: str | None = None,
+    shuffle: int | None = None,
 ) -> list[Planned]:
     """Order the cases as the catalogue orders requirements, patient ones last, and select.
 
-    A case named by ``select`` runs although ``exclude`` fits it as well. Raises SelectionError for
+    ``shuffle`` is the seed of a random order instead. Requirements that ``profile`` does not have
+    are skipped. A case named by ``select`` runs although ``exclude`` fits it as well. Raises SelectionError for
     a pattern that fits nothing.
     """
     for option, patterns in (("--select", select), ("--exclude", exclude)):
@@ -71,7 +78,15 @@ def make_plan(
 
     position = {requirement: number for number, requirement in enumerate(catalogue)}
     ordered = sorted(cases, key=lambda case: (case.patient, position[case.requirement]))
-    return [Planned(case, _reason(case, catalogue, select, exclude, levels)) for case in ordered]
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(ordered)
+    plan = []
+    for case in ordered:
+        skipped = None
+        if profile is not None and profile not in catalogue[case.requirement].profiles:
+            skipped = f"profile {profile} does not have this requirement"
+        plan.append(Planned(case, _reason(case, catalogue, select, exclude, levels), skipped))
+    return plan
 
 
 def _reason(

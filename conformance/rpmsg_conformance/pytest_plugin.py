@@ -26,9 +26,9 @@ from rpmsg_conformance.catalogue import Catalogue, Level
 from rpmsg_conformance.expect import (
     Blocked,
     CaseTimeout,
-    GuestDied,
-    GuestWedged,
+    TargetDied,
     TargetUnreachable,
+    TargetWedged,
     Unmet,
 )
 from rpmsg_conformance.plan import Case, Planned, make_plan
@@ -61,6 +61,8 @@ class Listener(Protocol):
 
 record_key = pytest.StashKey[CaseResult]()
 target_key = pytest.StashKey[Target]()
+#: What every random choice of a run begins with.
+seed_key = pytest.StashKey[int]()
 
 
 class ConformPlugin:
@@ -79,6 +81,10 @@ class ConformPlugin:
         repeat_command: Sequence[str],
         report: Path | None,
         timeout_factor: float = 1.0,
+        profile: str | None = None,
+        seed: int = 0,
+        shuffle: bool = False,
+        part: Callable[[Case], bool] | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._select = select
@@ -90,6 +96,11 @@ class ConformPlugin:
         self._repeat_command = repeat_command
         self._report = report
         self._factor = timeout_factor
+        self._profile = profile
+        self._seed = seed
+        self._shuffle = shuffle
+        self._part = part
+        self._skipped: dict[str, str] = {}
         self._cases: dict[str, Case] = {}
         self._left: dict[str, int] = {}
         self.plan: list[Planned] = []
@@ -114,8 +125,10 @@ class ConformPlugin:
             "deadline(seconds): how long the case may take",
             "patient: the case mostly waits, so it runs last",
             "device(vq_size=N, services=[...]): what the case's own device looks like",
+            "provokes: the case makes the remote do what the suite would otherwise note",
         ):
             config.addinivalue_line("markers", line)
+        config.stash[seed_key] = self._seed
         if self._target is not None:
             config.stash[target_key] = self._target
 
@@ -148,12 +161,19 @@ class ConformPlugin:
                 self._select,
                 self._exclude,
                 self._levels,
+                profile=self._profile,
+                shuffle=self._seed if self._shuffle else None,
             )
             self.baseline = self._load_baseline(names)
         except Exception as error:  # a wrong name or a bad file; judged by the command line
             self.usage_error = error
             return
-        chosen = [planned.case for planned in self.plan if planned.excluded is None]
+        chosen = [
+            planned.case
+            for planned in self.plan
+            if planned.excluded is None and (self._part is None or self._part(planned.case))
+        ]
+        self._skipped = {p.case.name: p.skipped for p in self.plan if p.skipped is not None}
         items[:] = [by_name[case.name] for case in chosen]
         for case in chosen:
             self._left[case.requirement] = self._left.get(case.requirement, 0) + 1
@@ -228,6 +248,8 @@ class ConformPlugin:
             artefacts=folder,
             repeat=shlex.join([*self._repeat_command, "--select", case.name]),
         )
+        if case.name in self._skipped:
+            pytest.skip(self._skipped[case.name])
         if self.unreachable is not None:
             raise Blocked(self.unreachable.partition("\n")[0])
         if self.harness:
@@ -316,9 +338,9 @@ _SEVERITY = (
 def _classify(error: BaseException, when: str) -> Outcome:
     if isinstance(error, pytest.skip.Exception):
         return Outcome.SKIPPED
-    if isinstance(error, GuestDied):
+    if isinstance(error, TargetDied):
         return Outcome.DIED
-    if isinstance(error, GuestWedged):
+    if isinstance(error, TargetWedged):
         return Outcome.WEDGED
     if isinstance(error, CaseTimeout):
         return Outcome.TIMEOUT

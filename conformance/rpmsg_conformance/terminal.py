@@ -125,7 +125,9 @@ class Terminal:
             if requirement.id != shown:
                 shown = requirement.id
                 self._write(self._heading(requirement))
-            reason = f"  (not run: {planned.excluded})" if planned.excluded else ""
+            reason = f"  (skipped: {planned.skipped})" if planned.skipped else ""
+            if planned.excluded:
+                reason = f"  (not run: {planned.excluded})"
             self._write(f"        {case.name}{reason if with_reasons else ''}")
 
     def _heading(self, requirement: Requirement) -> str:

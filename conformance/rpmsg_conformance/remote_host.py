@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The suite's host with the exchanges that the cases of the remote suite have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rpmsg_conformance.expect import expect, expect_equal
+from rpmsg_conformance.virtio import constants as c
+from rpmsg_conformance.virtio.anomaly import Anomaly, Kind
+from rpmsg_conformance.virtio.config import EXACT, Config, Layout
+from rpmsg_conformance.virtio.constants import Feature, ProtocolFeature, Status, bit
+from rpmsg_conformance.virtio.errors import PeerClosed, PeerTimeout, Refused, RingBroken
+from rpmsg_conformance.virtio.host import LOCAL_ADDR, Host, Message
+from rpmsg_conformance.virtio.ring_raw import RawRing
+
+#: An address that nothing uses on either side.
+NOBODY: Final = 0x5EADBEE0
+
+#: How long a queue that says nothing has before it counts as stopped, in seconds.
+_SILENCE: Final = 0.3
+
+
+class EchoService(NamedTuple):
+    """The service that the well-formed exchanges go to. ``name`` None: it is not announced."""
+
+    name: str | None
+    addr: int
+
+    def __str__(self) -> str:
+        return f"{self.name or 'not announced'} at {self.addr:#x}"
+
+
+class RemoteHost(Host):
+    """A host that knows which service echoes. ``last`` is what the last exchange brought."""
+
+    def __init__(
+        self, path: str | Path, config: Config | None = None, echo: EchoService | None = None
+    ) -> None:
+        super().__init__(path, config)
+        self.service = echo
+        self._serial = 0
+
+    @property
+    def echo_addr(self) -> int:
+        """Address of the echo service in this session."""
+        service = self.service
+        assert service is not None
+        if service.name is not None:
+            channel = self.channels.find(service.name)
+            if channel is not None:
+                return channel.addr
+        return service.addr
+
+    def await_echo(self) -> None:
+        """Wait until the echo service is announced, where announcements can be expected."""
+        service = self.service
+        if service is None or service.name is None:
+            return
+        if self.session.features & bit(Feature.NS):
+            self.wait_for_channel(service.name)
+
+    def check(
+        self, payload: bytes | None = None, *, layout: Layout = EXACT, src: int = LOCAL_ADDR,
+        timeout: float | None = None,
+    ) -> Message | None:
+        """A well-formed exchange that has to succeed: an echo, else the return of a send buffer.
+
+        Raises Unmet when something else comes back, and PeerError.
+        """
+        if payload is None:
+            self._serial += 1
+            payload = b"exchange %d" % self._serial
+        if self.service is None:
+            self.send(src, NOBODY, payload, layout=layout, timeout=timeout)
+            self.wait(lambda: not self.output.ring.outstanding, timeout, "return of a send buffer")
+            return None
+        message = self.echo(self.echo_addr, payload, src=src, layout=layout, timeout=timeout)
+        expect_equal("the echo", message.payload, payload)
+        return message
+
+    def burst(self, count: int, size: int = 24, first: int = 0) -> None:
+        """Send ``count`` numbered messages, wait for all echoes, and see that each came once and in
+        order. Raises Unmet and PeerError."""
+        wanted = [b"%d " % number + bytes(size) for number in range(first, first + count)]
+        for payload in wanted:
+            self.send(LOCAL_ADDR, self.echo_addr, payload)
+        expect_equal("the echoes", self.take(count), wanted)
+
+    def take(self, count: int, timeout: float | None = None) -> list[bytes]:
+        """Payloads of the next ``count`` echoes."""
+        addr = self.echo_addr
+        return [self.receive(timeout, src=addr, dst=LOCAL_ADDR).payload for _ in range(count)]
+
+    @property
+    def queue_errors(self) -> list[Anomaly]:
+        """Errors of rings that the back-end has signalled."""
+        return self.log.of(Kind.VRING_ERROR)
+
+    def raw(self, queue: int) -> RawRing:
+        """The raw half of a queue's ring."""
+        return RawRing.of(self.session.queues[queue].ring)
+
+    def reaction(self) -> str:
+        """What the remote did about something hostile in a ring, shown by an exchange.
+
+        "closed": the connection; "queue-broken": it says so on the err descriptor or with
+        NEEDS_RESET; "stopped": it says nothing and serves nothing; "ignored": the exchange works.
+        An answer to what is not hostile in it may come before, and is put aside.
+        """
+        frontend = self.session.frontend
+        addr = self.service.addr if self.service is not None else None
+        self._serial += 1
+        payload = b"after hostility %d" % self._serial
+        kept = len(self.queue_errors)
+        began = time.monotonic()
+        try:
+            self.send(
+                LOCAL_ADDR, NOBODY if addr is None else self.echo_addr, payload, timeout=0
+            )
+            before = self.output.ring.outstanding
+        except PeerClosed:
+            return "closed"
+        except (PeerTimeout, RingBroken):
+            before = -1
+
+        def answered() -> bool:
+            if addr is None:
+                return 0 <= self.output.ring.outstanding < before
+            return any(m.payload == payload for m in self.inbox)
+
+        def over() -> bool:
+            return answered() or len(self.queue_errors) > kept or frontend.closed is not None
+
+        try:
+            self.wait(over, _SILENCE * self.config.timeout / 2, "reaction")
+        except PeerClosed:
+            return "closed"
+        except (PeerTimeout, RingBroken):
+            pass
+        if frontend.closed is not None:
+            return "closed"
+        if answered():
+            for message in [m for m in self.inbox if m.payload == payload]:
+                self.inbox.remove(message)
+            # An error may be on its way although the other queue goes on.
+            return "ignored" if len(self.queue_errors) == kept else "queue-broken"
+        if self.queue_errors or self.needs_reset():
+            return "queue-broken"
+        assert time.monotonic() >= began
+        return "stopped"
+
+    def needs_reset(self) -> bool:
+        """Whether the device status says so."""
+        frontend = self.session.frontend
+        if not frontend.has(ProtocolFeature.STATUS):
+            return False
+        try:
+            return bool(frontend.get_status() & Status.NEEDS_RESET)
+        except PeerClosed:
+            return False
+
+    def recover(self) -> None:
+        """Reset the device on this connection, and see that it serves again."""
+        self.reset()
+        self.log.clear()
+        self.restart()
+        self.await_echo()
+        self.check()
+
+
+def refusal(act: Callable[[], object]) -> str:
+    """What a back-end did about a request: "refused", "closed" or "accepted".
+
+    ``act`` sends it with REPLY_ACK negotiated, so that silence cannot be taken for anything.
+    """
+    try:
+        act()
+    except Refused:
+        return "refused"
+    except PeerClosed:
+        return "closed"
+    return "accepted"
+
+
+def expect_reaction(seen: str, allowed: frozenset[str] | set[str]) -> None:
+    """Raise Unmet unless what was seen is one of the allowed reactions."""
+    expect(
+        seen in allowed, expected="one of: " + ", ".join(sorted(allowed)), observed=seen
+    )
+
+
+@contextmanager
+def quiet(host: RemoteHost) -> Iterator[None]:
+    """While the block runs, neither queue asks for notifications."""
+    for queue in host.session.queues:
+        queue.ring.set_interrupts(False)
+    try:
+        yield
+    finally:
+        for queue in host.session.queues:
+            queue.ring.set_interrupts(True)
+
+
+def other_queue(number: int) -> int:
+    """The other of the two."""
+    return c.QUEUE_OUTPUT if number == c.QUEUE_INPUT else c.QUEUE_INPUT
