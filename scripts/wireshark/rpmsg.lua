@@ -11,17 +11,22 @@
 local rpmsg = Proto("rpmsg", "Remote Processor Messaging")
 
 local DIRECTIONS = { [0] = "host to remote", [1] = "remote to host" }
-local NOTE_VIOLATION, NOTE_FAULT, NOTE_DROP, NOTE_REMOTE, NOTE_SERVICE = 1, 2, 3, 4, 5
+local QUEUES = { [0] = "host receives", [1] = "host sends", [255] = "none" }
+local NOTE_VIOLATION, NOTE_FAULT, NOTE_DROP, NOTE_REMOTE, NOTE_SERVICE, NOTE_KIND = 1, 2, 3, 4, 5, 6
 local NS_FLAGS = { [0] = "create", [1] = "destroy", [2] = "create, acknowledged (NuttX)" }
 local ADDR_ANY, ADDR_NS = 0xffffffff, 53
 local HDR_SIZE, NS_SIZE = 16, 40
 local FLAG_BIG_ENDIAN, FLAG_NO_MESSAGE = 2, 8
+local MATRIX_SIZE, MATRIX_ELEMENTS = 148, 36
+local PING_HDR_SIZE = 16
+
+local PING_COMMANDS = { [1] = "ping", [2] = "ping, check", [3] = "ping, no answer", [4] = "answer" }
 
 local f = {
 	version = ProtoField.uint8("rpmsg.capture.version", "Capture version"),
 	direction = ProtoField.uint8("rpmsg.direction", "Direction", base.DEC, DIRECTIONS),
 	header_len = ProtoField.uint16("rpmsg.capture.header_len", "Pseudo-header length"),
-	queue = ProtoField.uint8("rpmsg.queue", "Queue"),
+	queue = ProtoField.uint8("rpmsg.queue", "Queue", base.DEC, QUEUES),
 	flags = ProtoField.uint8("rpmsg.capture.flags", "Capture flags", base.HEX),
 	dropped = ProtoField.bool("rpmsg.dropped", "Dropped", 8, nil, 0x01),
 	big_endian = ProtoField.bool("rpmsg.big_endian", "Big-endian", 8, nil, 0x02),
@@ -35,6 +40,7 @@ local f = {
 	drop = ProtoField.string("rpmsg.drop", "Drop reason"),
 	remote = ProtoField.string("rpmsg.remote", "Remote"),
 	service = ProtoField.string("rpmsg.service", "Service"),
+	kind = ProtoField.string("rpmsg.service.kind", "Kind of service"),
 	src = ProtoField.uint32("rpmsg.src", "Source", base.HEX_DEC),
 	dst = ProtoField.uint32("rpmsg.dst", "Destination", base.HEX_DEC),
 	reserved = ProtoField.uint32("rpmsg.reserved", "Reserved", base.HEX),
@@ -47,10 +53,13 @@ local f = {
 	ns_flags = ProtoField.uint32("rpmsg.ns.flags", "Flags", base.HEX),
 	number = ProtoField.uint64("rpmsg.source.number", "Message number"),
 	counter = ProtoField.uint32("rpmsg.pingpong.counter", "Counter"),
+	sdb_number = ProtoField.uint32("rpmsg.sdb.buffer", "Buffer"),
+	sdb_addr = ProtoField.uint32("rpmsg.sdb.addr", "Address", base.HEX),
+	sdb_len = ProtoField.uint32("rpmsg.sdb.len", "Length"),
 	rows = ProtoField.uint32("rpmsg.matrix.size", "Matrix size"),
 	element = ProtoField.uint32("rpmsg.matrix.element", "Element"),
 	shutdown = ProtoField.uint32("rpmsg.demo.shutdown", "Shutdown word", base.HEX),
-	ping_cmd = ProtoField.uint32("rpmsg.ping.command", "Command", base.HEX),
+	ping_cmd = ProtoField.uint32("rpmsg.ping.command", "Command", base.DEC, PING_COMMANDS),
 	ping_len = ProtoField.uint32("rpmsg.ping.len", "Length"),
 	ping_cookie = ProtoField.uint64("rpmsg.ping.cookie", "Cookie", base.HEX),
 }
@@ -64,6 +73,8 @@ local expert = {
 		expert.group.SEQUENCE, expert.severity.WARN),
 	truncated = ProtoExpert.new("rpmsg.expert.truncated", "Message ends before its length says",
 		expert.group.MALFORMED, expert.severity.ERROR),
+	ns_size = ProtoExpert.new("rpmsg.expert.ns_size", "Name-service message is not 40 bytes",
+		expert.group.MALFORMED, expert.severity.WARN),
 	unterminated = ProtoExpert.new("rpmsg.expert.unterminated", "Name without NUL",
 		expert.group.MALFORMED, expert.severity.WARN),
 }
@@ -72,11 +83,12 @@ rpmsg.fields = f
 rpmsg.experts = expert
 
 -- Names by the announcing side's address, learnt from name-service messages in this file; a
--- key is remote, direction of the announcement, address.
-local names = {}
+-- key is remote, direction of the announcement, address. Kinds of service likewise, from notes:
+-- a service that leaves on a message is gone when that message is written down.
+local names, known_kinds = {}, {}
 
 function rpmsg.init()
-	names = {}
+	names, known_kinds = {}, {}
 end
 
 local function name_key(remote, direction, addr)
@@ -96,46 +108,90 @@ local function add(tree, field, range, big)
 	return big and tree:add(field, range) or tree:add_le(field, range)
 end
 
-local services = {}
+-- What is known of the payloads of a kind of service. Each gets the payload, the tree and the
+-- byte order, and returns a few words for the list of packets, or nothing when it is foreign.
+local kinds = {}
 
-services["rpmsg-openamp-demo-channel"] = function(range, tree, big)
-	local size = range:len()
-
-	if size == 4 and u32(range, big) == 0xef56a55a then
-		add(tree, f.shutdown, range, big)
-		return "shutdown"
-	elseif size == 4 then
-		add(tree, f.counter, range, big)
-		return "counter " .. u32(range, big)
-	elseif size == 296 or size == 148 then
-		for m = 0, size / 148 - 1 do
-			local rows = add(tree, f.rows, range(m * 148, 4), big)
-
-			for i = 0, 35 do
-				add(rows, f.element, range(m * 148 + 4 + 4 * i, 4), big)
-			end
-		end
-		return size == 296 and "two matrices" or "product"
-	end
-end
-
-services["rpmsg-ping"] = function(range, tree, big)
-	if range:len() < 16 then
+local function counter(range, tree, big)
+	if range:len() ~= 4 then
 		return
 	end
+	add(tree, f.counter, range, big)
+	return "counter " .. u32(range, big)
+end
+
+kinds["nxp-pingpong"] = counter
+
+kinds["openamp-demo"] = function(range, tree, big)
+	if range:len() ~= 4 or u32(range, big) ~= 0xef56a55a then
+		return counter(range, tree, big)
+	end
+	add(tree, f.shutdown, range, big)
+	return "shutdown"
+end
+
+kinds["matrix"] = function(range, tree, big)
+	local count = range:len() / MATRIX_SIZE
+
+	if count ~= 1 and count ~= 2 then
+		return kinds["openamp-demo"](range, tree, big)
+	end
+	for matrix = 0, count - 1 do
+		local at = matrix * MATRIX_SIZE
+		local item = add(tree, f.rows, range(at, 4), big)
+
+		for i = 1, MATRIX_ELEMENTS do
+			add(item, f.element, range(at + 4 * i, 4), big)
+		end
+	end
+	return count == 2 and "two matrices" or "product"
+end
+
+kinds["nuttx-ping"] = function(range, tree, big)
+	if range:len() < PING_HDR_SIZE then
+		return
+	end
+	local command = u32(range(0, 4), big)
+
 	add(tree, f.ping_cmd, range(0, 4), big)
 	add(tree, f.ping_len, range(4, 4), big)
 	add(tree, f.ping_cookie, range(8, 8), big)
-	return "ping, command " .. u32(range(0, 4), big)
+	return PING_COMMANDS[command] or "command " .. command
 end
 
-services["source"] = function(range, tree, big)
+kinds["source"] = function(range, tree, big)
 	if range:len() < 8 then
 		return
 	end
 	tree:add_le(f.number, range(0, 8))
 	return "message " .. tostring(range(0, 8):le_uint64())
 end
+
+kinds["st-sdb"] = function(range, tree, big)
+	local text = range:raw()
+	local number, addr, len = text:match("^B(%d+)A(%x+)L(%x+)$")
+
+	if not number then
+		number, len = text:match("^B(%d+)L(%x+)$")
+	end
+	if not number then
+		return
+	end
+	tree:add(f.sdb_number, range, tonumber(number))
+	if addr then
+		tree:add(f.sdb_addr, range, tonumber(addr, 16))
+	end
+	tree:add(f.sdb_len, range, tonumber(len, 16))
+	return (addr and "buffer " or "full buffer ") .. number
+end
+
+-- Names of the field, for messages whose endpoint the simulator did not know; the payload decides
+-- what the demo channel carries.
+local channels = {
+	["rpmsg-openamp-demo-channel"] = "matrix",
+	["rpmsg-ping"] = "nuttx-ping",
+	["rpmsg-sdb-channel"] = "st-sdb",
+}
 
 local function dissect_ns(range, tree, pinfo, big, remote, direction)
 	local name_range = range(0, 32)
@@ -153,15 +209,31 @@ local function dissect_ns(range, tree, pinfo, big, remote, direction)
 	add(subtree, f.ns_addr, range(32, 4), big)
 	add(subtree, f.ns_flags, range(36, 4), big):append_text(
 		" (" .. (NS_FLAGS[flags] or "unknown") .. ")")
-	if flags % 2 == 0 then
-		names[name_key(remote, direction, addr)] = name
-	end
+	names[name_key(remote, direction, addr)] = flags % 2 == 0 and name or nil
 	return string.format("%s \"%s\" at 0x%x", NS_FLAGS[flags] or "unknown flags", name, addr)
 end
 
-local function dissect_message(range, tree, pinfo, direction, big, remote, service)
-	local info
+-- The payload of a service, as far as it is known; adds to the line in the list of packets.
+local function dissect_payload(range, tree, big, service, kind, info)
+	local dissect = kinds[kind or (service and channels[service])]
+	local what = dissect and dissect(range, tree, big)
 
+	if service then
+		info = info .. ", " .. service
+	end
+	if what then
+		return info .. ": " .. what
+	end
+	if is_text(range) then
+		local text = range:raw()
+
+		tree:add(f.text, range, text)
+		info = info .. ": " .. text:sub(1, 40):gsub("[\r\n\t]", " ")
+	end
+	return info
+end
+
+local function dissect_message(range, tree, pinfo, direction, big, notes)
 	if range:len() < HDR_SIZE then
 		tree:add_proto_expert_info(expert.truncated)
 		return string.format("short message, %d bytes", range:len())
@@ -180,68 +252,38 @@ local function dissect_message(range, tree, pinfo, direction, big, remote, servi
 	end
 	pinfo.cols.src = string.format("0x%x", src)
 	pinfo.cols.dst = dst == ADDR_ANY and "ANY" or string.format("0x%x", dst)
-	info = string.format("0x%x -> 0x%x, %d bytes", src, dst, len)
-	if have == 0 then
-		return info
-	end
-
-	local payload = range(HDR_SIZE, have)
-	if dst == ADDR_NS and have >= NS_SIZE then
-		return dissect_ns(payload(0, NS_SIZE), tree, pinfo, big, remote, direction)
-	end
 	-- the remote's end has the announced name: its source going out, its destination coming in
-	local addr = direction == 1 and src or dst
-	service = service or names[name_key(remote, 1, addr)]
-	local item = tree:add(f.payload, payload)
-	if service then
-		tree:add(f.service, service):set_generated()
-		info = info .. ", " .. service
-		local what = services[service] and services[service](payload, item, big)
-		if what then
-			return info .. ": " .. what
-		end
-	end
-	if is_text(payload) then
-		local text = payload:raw()
+	local key = name_key(notes.remote, 1, direction == 1 and src or dst)
+	known_kinds[key] = notes.kind or known_kinds[key]
+	if dst == ADDR_NS and have >= NS_SIZE then
+		local payload = range(HDR_SIZE, NS_SIZE)
 
-		item:add(f.text, payload, text)
-		info = info .. ": " .. text:sub(1, 40):gsub("[\r\n\t]", " ")
+		if have ~= NS_SIZE then
+			tree:add_proto_expert_info(expert.ns_size)
+		end
+		return dissect_ns(payload, tree, pinfo, big, notes.remote, direction)
 	end
-	return info
+	if dst == ADDR_NS then
+		tree:add_proto_expert_info(expert.ns_size)
+	end
+
+	local info = string.format("0x%x -> 0x%x, %d bytes", src, dst, len)
+	local service = notes.service or names[key]
+	if service and not notes.service then
+		tree:add(f.service, service):set_generated()
+	end
+	if have == 0 then
+		return service and info .. ", " .. service or info
+	end
+	local payload = range(HDR_SIZE, have)
+	return dissect_payload(payload, tree:add(f.payload, payload), big, service, known_kinds[key],
+		info)
 end
 
-function rpmsg.dissector(tvb, pinfo, root)
-	pinfo.cols.protocol = "RPMSG"
-	if tvb:len() < 16 or tvb(0, 1):uint() ~= 1 then
-		pinfo.cols.info = "not a capture of rpmsg-sim, or of a later version"
-		return 0
-	end
-	local header_len = tvb(2, 2):le_uint()
-	local direction = tvb(1, 1):uint()
-	local flags = tvb(5, 1):uint()
-	local big = flags % (2 * FLAG_BIG_ENDIAN) >= FLAG_BIG_ENDIAN
-	local no_message = flags % (2 * FLAG_NO_MESSAGE) >= FLAG_NO_MESSAGE
-	local tree = root:add(rpmsg, tvb())
-	local remote, service, marks = "", nil, {}
+-- The notes between pseudo-header and message. Returns what they say, and marks for the list.
+local function dissect_notes(tvb, header_len, pseudo)
+	local notes, marks, at = { remote = "" }, {}, HDR_SIZE
 
-	if header_len < 16 or header_len > tvb:len() then
-		tree:add_proto_expert_info(expert.truncated)
-		return tvb:len()
-	end
-	local pseudo = tree:add(rpmsg, tvb(0, header_len), "Transport")
-	pseudo:add(f.version, tvb(0, 1))
-	pseudo:add(f.direction, tvb(1, 1))
-	pseudo:add_le(f.header_len, tvb(2, 2))
-	pseudo:add(f.queue, tvb(4, 1))
-	local flag_tree = pseudo:add(f.flags, tvb(5, 1))
-	for _, flag in ipairs({ f.dropped, f.big_endian, f.indirect, f.no_message }) do
-		flag_tree:add(flag, tvb(5, 1))
-	end
-	pseudo:add_le(f.desc_id, tvb(6, 2))
-	pseudo:add_le(f.desc_len, tvb(8, 4))
-	pseudo:add_le(f.used_len, tvb(12, 4))
-
-	local at = 16
 	while at + 2 <= header_len do
 		local kind, len = tvb(at, 1):uint(), tvb(at + 1, 1):uint()
 
@@ -265,18 +307,54 @@ function rpmsg.dissector(tvb, pinfo, root)
 			marks[#marks + 1] = "dropped, " .. text
 		elseif kind == NOTE_REMOTE then
 			pseudo:add(f.remote, range, text)
-			remote = text
+			notes.remote = text
 		elseif kind == NOTE_SERVICE then
 			pseudo:add(f.service, range, text)
-			service = text
+			notes.service = text
+		elseif kind == NOTE_KIND then
+			pseudo:add(f.kind, range, text)
+			notes.kind = text
 		end
 		at = at + 2 + len
 	end
+	return notes, marks
+end
 
+function rpmsg.dissector(tvb, pinfo, root)
+	pinfo.cols.protocol = "RPMSG"
+	if tvb:len() < 16 or tvb(0, 1):uint() ~= 1 then
+		pinfo.cols.info = "not a capture of rpmsg-sim, or of a later version"
+		return 0
+	end
+	local header_len = tvb(2, 2):le_uint()
+	local direction = tvb(1, 1):uint()
+	local flags = tvb(5, 1):uint()
+	local big = flags % (2 * FLAG_BIG_ENDIAN) >= FLAG_BIG_ENDIAN
+	local no_message = flags % (2 * FLAG_NO_MESSAGE) >= FLAG_NO_MESSAGE
+	local tree = root:add(rpmsg, tvb())
+
+	if header_len < 16 or header_len > tvb:len() then
+		tree:add_proto_expert_info(expert.truncated)
+		return tvb:len()
+	end
+	local pseudo = tree:add(rpmsg, tvb(0, header_len), "Transport")
+	pseudo:add(f.version, tvb(0, 1))
+	pseudo:add(f.direction, tvb(1, 1))
+	pseudo:add_le(f.header_len, tvb(2, 2))
+	pseudo:add(f.queue, tvb(4, 1))
+	local flag_tree = pseudo:add(f.flags, tvb(5, 1))
+	for _, flag in ipairs({ f.dropped, f.big_endian, f.indirect, f.no_message }) do
+		flag_tree:add(flag, tvb(5, 1))
+	end
+	pseudo:add_le(f.desc_id, tvb(6, 2))
+	pseudo:add_le(f.desc_len, tvb(8, 4))
+	pseudo:add_le(f.used_len, tvb(12, 4))
+
+	local notes, marks = dissect_notes(tvb, header_len, pseudo)
 	local info = ""
 	if not no_message then
 		info = tvb:len() > header_len
-			and dissect_message(tvb(header_len), tree, pinfo, direction, big, remote, service)
+			and dissect_message(tvb(header_len), tree, pinfo, direction, big, notes)
 			or "empty message"
 	end
 	for _, mark in ipairs(marks) do

@@ -28,10 +28,11 @@ struct control_client {
 	struct control_client *next;
 	uv_pipe_t pipe;
 	uint64_t number;
-	uint32_t types; /* of events that it is subscribed to */
-	bool closing;	/* uv_close() was called */
-	bool ended;	/* sends nothing more: close when all is served and written */
-	size_t have;	/* bytes at input */
+	uint32_t types;	    /* of events that it is subscribed to */
+	const char *remote; /* whose events, by pointer; NULL: all */
+	bool closing;	    /* uv_close() was called */
+	bool ended;	    /* sends nothing more: close when all is served and written */
+	size_t have;	    /* bytes at input */
 	char input[CONTROL_MAX_LINE + 1];
 };
 
@@ -127,7 +128,7 @@ static void send_json(struct control_client *client, json_t *json)
 
 /* ---- events ----------------------------------------------------------------------------- */
 
-static void deliver_event(void *ctx, enum event_type type, json_t *notification)
+static void deliver_event(void *ctx, enum event_type type, const char *remote, json_t *notification)
 {
 	struct control *control = ctx;
 	struct output *output = make_output(notification);
@@ -135,7 +136,8 @@ static void deliver_event(void *ctx, enum event_type type, json_t *notification)
 
 	for (client = control->clients; client; client = next) {
 		next = client->next; /* a client that does not read leaves the list */
-		if (client->types & EVENT_BIT(type))
+		if (client->types & EVENT_BIT(type) &&
+		    (!client->remote || client->remote == remote))
 			send_output(client, output);
 	}
 	drop_output(output);
@@ -150,11 +152,12 @@ static void update_wanted(struct control *control)
 	control->events->wanted = wanted;
 }
 
-static void subscribe(void *ctx, uint32_t types)
+static void subscribe(void *ctx, uint32_t types, const char *remote)
 {
 	struct control_client *client = ctx;
 
 	client->types = types;
+	client->remote = remote;
 	update_wanted(client->control);
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -19,21 +20,13 @@ static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
 #define SIGNAL_COUNT (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
 
-/* An instance in the daemon's list. */
-struct daemon_remote {
-	struct instance instance;
-	struct daemon_remote *next;
-	int connected_fd; /* or -1: it has a listener */
-};
-
 struct daemon {
 	const struct options *options;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNAL_COUNT];
-	struct daemon_remote *remotes;
+	struct registry registry;
 	unsigned int serving; /* instances that a front-end can still come to */
 	struct control control;
-	struct events events;
 	struct rpc rpc;
 	bool loop_open, signals_open, stopping;
 };
@@ -43,9 +36,10 @@ static void stop(struct daemon *daemon)
 	if (daemon->stopping)
 		return;
 	daemon->stopping = true;
-	for (struct daemon_remote *remote = daemon->remotes; remote; remote = remote->next)
-		instance_stop(&remote->instance);
+	for (struct instance *i = daemon->registry.first; i; i = i->next)
+		instance_stop(i);
 	control_stop(&daemon->control);
+	recorder_close(&daemon->registry.recorder);
 	for (size_t i = 0; daemon->signals_open && i < SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&daemon->signals[i], NULL);
 }
@@ -79,6 +73,7 @@ static int catch_signals(struct daemon *daemon)
 	bool nohup = hangup_is_ignored();
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a capture at the limit of a file's size gets EFBIG */
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
 		uv_signal_init(&daemon->loop, &daemon->signals[i]);
 		daemon->signals[i].data = daemon;
@@ -107,14 +102,16 @@ static int open_loop(struct daemon *daemon)
 		return ret;
 	}
 	daemon->loop_open = true;
+	recorder_init(&daemon->registry.recorder, &daemon->loop);
 	return catch_signals(daemon);
 }
 
 /* Instances with a static address first: dynamic ones then find what is left. */
-static int announce_services(struct instance *instance, const struct options *options, bool dynamic)
+static int announce_services(struct instance *instance, const struct options_remote *remote,
+			     bool dynamic)
 {
-	for (size_t i = 0; i < options->service_count; i++) {
-		const struct options_service *service = &options->services[i];
+	for (size_t i = 0; i < remote->service_count; i++) {
+		const struct options_service *service = &remote->services[i];
 
 		if ((service->addr == RPMSG_ADDR_ANY) != dynamic)
 			continue;
@@ -135,22 +132,19 @@ static int announce_services(struct instance *instance, const struct options *op
 	return 0;
 }
 
-static int add_remote(struct daemon *daemon, const char *name)
+static int add_remote(struct daemon *daemon, const struct options_remote *remote)
 {
-	struct daemon_remote *remote = calloc(1, sizeof(*remote));
-	int ret = remote ? instance_init(&remote->instance, name, &daemon->events) : -ENOMEM;
+	struct instance *instance = calloc(1, sizeof(*instance));
+	int ret = instance ? instance_init(instance, remote->name, &daemon->registry) : -ENOMEM;
 
 	if (ret) {
-		log_error("cannot make the remote: %s", strerror(-ret));
-		free(remote);
+		log_error("%s: cannot make the remote: %s", remote->name, strerror(-ret));
+		free(instance);
 		return ret;
 	}
-	remote->connected_fd = -1;
-	remote->next = daemon->remotes;
-	daemon->remotes = remote;
-	daemon->rpc.instance = &remote->instance;
-	ret = announce_services(&remote->instance, daemon->options, false);
-	return ret ? ret : announce_services(&remote->instance, daemon->options, true);
+	registry_add(&daemon->registry, instance);
+	ret = announce_services(instance, remote, false);
+	return ret ? ret : announce_services(instance, remote, true);
 }
 
 /* ---- where front-ends come from --------------------------------------------------------- */
@@ -173,7 +167,7 @@ static const char *why_not_usable(int error)
 	}
 }
 
-static int use_descriptor(struct daemon_remote *remote, int fd)
+static int use_descriptor(struct instance *instance, int fd)
 {
 	int kind = listener_kind(fd);
 
@@ -182,31 +176,40 @@ static int use_descriptor(struct daemon_remote *remote, int fd)
 		return kind;
 	}
 	if (kind == 1)
-		listener_adopt(&remote->instance.listener, fd);
+		listener_adopt(&instance->listener, fd);
 	else
-		remote->connected_fd = fd;
+		instance->connected_fd = fd;
 	return 0;
 }
 
-static int open_front_end(struct daemon *daemon, struct daemon_remote *remote)
+/* All sockets first: what cannot be had is known before anybody is served. */
+static int open_front_ends(struct daemon *daemon)
 {
-	const struct options *options = daemon->options;
+	const struct options_remote *remote = daemon->options->remotes;
+	int ret = 0;
 
-	if (options->socket_path)
-		return listener_bind(&remote->instance.listener, options->socket_path);
-	return use_descriptor(remote, options->fd);
+	for (struct instance *i = daemon->registry.first; ret == 0 && i; i = i->next, remote++) {
+		if (remote->socket_path)
+			ret = listener_bind(&i->listener, remote->socket_path);
+		else
+			ret = use_descriptor(i, remote->fd);
+	}
+	return ret;
 }
 
-static int start_front_end(struct daemon *daemon, struct daemon_remote *remote)
+static int start_front_ends(struct daemon *daemon)
 {
-	int ret = instance_start(&remote->instance, &daemon->loop, remote->connected_fd,
-				 daemon->options->once, &instance_ops, daemon);
+	for (struct instance *i = daemon->registry.first; i; i = i->next) {
+		int ret = instance_start(i, &daemon->loop, daemon->options->once, &instance_ops,
+					 daemon);
 
-	if (ret)
-		log_error("%s: cannot serve: %s", remote->instance.name, strerror(-ret));
-	else
+		if (ret) {
+			log_error("%s: cannot serve: %s", i->name, strerror(-ret));
+			return ret;
+		}
 		daemon->serving++;
-	return ret;
+	}
+	return 0;
 }
 
 static int start_control(struct daemon *daemon)
@@ -236,28 +239,77 @@ static int tell_ready(int fd)
 	return ret;
 }
 
+static int start_capture(struct daemon *daemon)
+{
+	const char *path = daemon->options->capture;
+	int ret = recorder_start(&daemon->registry.recorder, path);
+
+	if (ret == -EEXIST)
+		log_error("--capture: %s is there and no regular file", path);
+	else if (ret)
+		log_error("--capture: cannot write %s: %s", path, strerror(-ret));
+	return ret;
+}
+
+/* A front-end needs some twenty descriptors; the usual limit is for programs that use select(). */
+static void allow_many_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int start(struct daemon *daemon)
 {
 	const struct options *options = daemon->options;
 	int ret = open_loop(daemon);
 
+	daemon->registry.recorder.several = options->remote_count > 1;
+	if (options->remote_count > 1)
+		allow_many_descriptors();
+	for (size_t i = 0; ret == 0 && i < options->remote_count; i++)
+		ret = add_remote(daemon, &options->remotes[i]);
 	if (ret == 0)
-		ret = add_remote(daemon, "remote");
-	if (ret == 0)
-		ret = open_front_end(daemon, daemon->remotes);
+		ret = open_front_ends(daemon);
+	if (ret == 0 && options->capture)
+		ret = start_capture(daemon);
 	if (ret == 0 && options->control_path)
 		ret = start_control(daemon);
 	if (ret == 0)
-		ret = start_front_end(daemon, daemon->remotes);
+		ret = start_front_ends(daemon);
 	if (ret == 0 && options->ready_fd >= 0)
 		ret = tell_ready(options->ready_fd);
 	return ret;
+}
+
+static void log_serving(const struct daemon *daemon)
+{
+	unsigned int remotes = daemon->registry.count;
+
+	log_info("serving %u remote%s; %s", remotes, remotes == 1 ? "" : "s",
+		 daemon->options->once ? "ends after the first front-end"
+				       : "one front-end at a time");
+}
+
+static void free_remotes(struct registry *registry)
+{
+	while (registry->first) {
+		struct instance *instance = registry->first;
+
+		registry->first = instance->next;
+		instance_free(instance);
+		free(instance);
+	}
 }
 
 int daemon_run(const struct options *options)
 {
 	/* On the heap for its size alone: there is one. */
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
+	bool failed;
 	int ret;
 
 	if (!daemon) {
@@ -265,24 +317,19 @@ int daemon_run(const struct options *options)
 		return 1;
 	}
 	daemon->options = options;
-	control_init(&daemon->control, &daemon->events, &daemon->rpc);
+	daemon->rpc.registry = &daemon->registry;
+	control_init(&daemon->control, &daemon->registry.events, &daemon->rpc);
 	ret = start(daemon);
 	if (ret)
 		stop(daemon);
 	else
-		log_info("serving; %s", options->once ? "ends after the first front-end"
-						      : "one front-end at a time");
+		log_serving(daemon);
 	if (daemon->loop_open) {
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);
 		uv_loop_close(&daemon->loop);
 	}
-	while (daemon->remotes) {
-		struct daemon_remote *remote = daemon->remotes;
-
-		daemon->remotes = remote->next;
-		instance_free(&remote->instance);
-		free(remote);
-	}
+	failed = ret || daemon->registry.recorder.failed;
+	free_remotes(&daemon->registry);
 	free(daemon);
-	return ret ? 1 : 0;
+	return failed ? 1 : 0;
 }

@@ -74,7 +74,7 @@ static bool begin(struct events *events, enum event_type type)
 }
 
 /* Takes params over. Without memory for it the event is lost; its number shows the gap. */
-static void publish(struct events *events, enum event_type type, json_t *params)
+static void publish(struct events *events, const char *remote, enum event_type type, json_t *params)
 {
 	json_t *notification;
 
@@ -83,29 +83,31 @@ static void publish(struct events *events, enum event_type type, json_t *params)
 	json_object_set_new(params, "seq", events_number(events->seq));
 	json_object_set_new(params, "time_ns", events_number(uv_hrtime()));
 	json_object_set_new(params, "type", json_string(type_names[type]));
+	json_object_set_new(params, "remote", json_string(remote));
 	notification =
 		json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params);
 	if (notification)
-		events->deliver(events->ctx, type, notification);
+		events->deliver(events->ctx, type, remote, notification);
 	json_decref(notification);
 }
 
-void events_connected(struct events *events)
+void events_connected(struct events *events, const char *remote)
 {
 	if (begin(events, EVENT_CONNECTED))
-		publish(events, EVENT_CONNECTED, json_object());
+		publish(events, remote, EVENT_CONNECTED, json_object());
 }
 
-void events_disconnected(struct events *events, const char *reason)
+void events_disconnected(struct events *events, const char *remote, const char *reason)
 {
 	if (begin(events, EVENT_DISCONNECTED))
-		publish(events, EVENT_DISCONNECTED, json_pack("{s:s}", "reason", reason));
+		publish(events, remote, EVENT_DISCONNECTED, json_pack("{s:s}", "reason", reason));
 }
 
-void events_features(struct events *events, uint64_t acked)
+void events_features(struct events *events, const char *remote, uint64_t acked)
 {
 	if (begin(events, EVENT_FEATURES))
-		publish(events, EVENT_FEATURES, json_pack("{s:o}", "acked", events_number(acked)));
+		publish(events, remote, EVENT_FEATURES,
+			json_pack("{s:o}", "acked", events_number(acked)));
 }
 
 static json_t *status_names(uint8_t status)
@@ -130,37 +132,37 @@ static json_t *status_names(uint8_t status)
 	return names;
 }
 
-void events_status(struct events *events, uint8_t status)
+void events_status(struct events *events, const char *remote, uint8_t status)
 {
 	if (begin(events, EVENT_STATUS))
-		publish(events, EVENT_STATUS,
+		publish(events, remote, EVENT_STATUS,
 			json_pack("{s:i, s:o}", "status", status, "names", status_names(status)));
 }
 
-void events_queue(struct events *events, unsigned int queue, bool started, uint32_t size,
-		  uint16_t avail_at_start)
+void events_queue(struct events *events, const char *remote, unsigned int queue, bool started,
+		  uint32_t size, uint16_t avail_at_start)
 {
 	if (begin(events, EVENT_QUEUE))
-		publish(events, EVENT_QUEUE,
+		publish(events, remote, EVENT_QUEUE,
 			json_pack("{s:i, s:s, s:i, s:i}", "queue", queue, "state",
 				  started ? "started" : "stopped", "size", size, "avail_at_start",
 				  avail_at_start));
 }
 
-void events_driver_ok(struct events *events, uint64_t session,
+void events_driver_ok(struct events *events, const char *remote, uint64_t session,
 		      const uint16_t avail_at_start[RPMSG_NUM_QUEUES])
 {
 	if (begin(events, EVENT_DRIVER_OK))
-		publish(events, EVENT_DRIVER_OK,
+		publish(events, remote, EVENT_DRIVER_OK,
 			json_pack("{s:o, s:[i, i]}", "session", events_number(session), "queues",
 				  avail_at_start[RPMSG_QUEUE_INPUT],
 				  avail_at_start[RPMSG_QUEUE_OUTPUT]));
 }
 
-void events_reset(struct events *events)
+void events_reset(struct events *events, const char *remote)
 {
 	if (begin(events, EVENT_RESET))
-		publish(events, EVENT_RESET, json_object());
+		publish(events, remote, EVENT_RESET, json_object());
 }
 
 static json_t *queue_or_null(int number)
@@ -168,11 +170,12 @@ static json_t *queue_or_null(int number)
 	return number < 0 ? json_null() : json_integer(number);
 }
 
-void events_violation(struct events *events, const struct violation_record *record)
+void events_violation(struct events *events, const char *remote,
+		      const struct violation_record *record)
 {
 	if (!begin(events, EVENT_VIOLATION))
 		return;
-	publish(events, EVENT_VIOLATION,
+	publish(events, remote, EVENT_VIOLATION,
 		json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", violation_name(record->what),
 			  "requirement", violation_requirement(record->what), "queue",
 			  queue_or_null(record->queue), "desc_id", queue_or_null(record->desc_id),
@@ -224,30 +227,31 @@ static json_t *ns_members(const struct remote_event *event)
 			 "direction", event->to_host ? "to-host" : "from-host");
 }
 
-void events_remote(struct events *events, const struct remote_event *event)
+void events_remote(struct events *events, const char *remote, const struct remote_event *event)
 {
 	switch (event->type) {
 	case REMOTE_EVENT_MESSAGE:
 		if (begin(events, EVENT_MESSAGE))
-			publish(events, EVENT_MESSAGE, received_members(events, event));
+			publish(events, remote, EVENT_MESSAGE, received_members(events, event));
 		break;
 	case REMOTE_EVENT_SENT:
 		if (begin(events, EVENT_SENT))
-			publish(events, EVENT_SENT, sent_members(events, event));
+			publish(events, remote, EVENT_SENT, sent_members(events, event));
 		break;
 	case REMOTE_EVENT_RETURNED:
 		if (begin(events, EVENT_RETURNED))
-			publish(events, EVENT_RETURNED,
+			publish(events, remote, EVENT_RETURNED,
 				json_pack("{s:i, s:i, s:I}", "queue", event->queue, "desc_id",
 					  event->desc_id, "used_len", (json_int_t)event->used_len));
 		break;
 	case REMOTE_EVENT_NS:
 		if (begin(events, EVENT_NS))
-			publish(events, EVENT_NS, ns_members(event));
+			publish(events, remote, EVENT_NS, ns_members(event));
 		break;
 	case REMOTE_EVENT_KICK:
 		if (begin(events, EVENT_KICK))
-			publish(events, EVENT_KICK, json_pack("{s:i}", "queue", event->queue));
+			publish(events, remote, EVENT_KICK,
+				json_pack("{s:i}", "queue", event->queue));
 		break;
 	}
 }

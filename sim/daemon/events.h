@@ -42,8 +42,11 @@ enum event_type {
 struct events {
 	uint64_t seq;	 /* of the event that happened last, whether anybody saw it or not */
 	uint32_t wanted; /* types that somebody is subscribed to; kept by the owner of deliver */
-	/* One notification, for everybody subscribed to its type; a borrowed reference. */
-	void (*deliver)(void *ctx, enum event_type type, json_t *notification);
+	/*
+	 * One notification, for everybody subscribed to its type; a borrowed reference. remote
+	 * is the very pointer that the caller of events_...() gave.
+	 */
+	void (*deliver)(void *ctx, enum event_type type, const char *remote, json_t *notification);
 	void *ctx;
 	char hex[2 * REMOTE_MAX_PAYLOAD]; /* scratch for payloads */
 };
@@ -57,20 +60,22 @@ struct events {
 const char *event_type_name(enum event_type type);
 
 /*
- * One function an event: the arguments are the members. events_remote() covers what a remote
- * tells its owner: message, sent, returned, ns, kick.
+ * One function an event: the arguments are the members, remote is the name of the remote that
+ * it happened to. events_remote() covers what a remote tells its owner: message, sent,
+ * returned, ns, kick.
  */
-void events_connected(struct events *events);
-void events_disconnected(struct events *events, const char *reason);
-void events_features(struct events *events, uint64_t acked);
-void events_status(struct events *events, uint8_t status);
-void events_queue(struct events *events, unsigned int queue, bool started, uint32_t size,
-		  uint16_t avail_at_start);
-void events_driver_ok(struct events *events, uint64_t session,
+void events_connected(struct events *events, const char *remote);
+void events_disconnected(struct events *events, const char *remote, const char *reason);
+void events_features(struct events *events, const char *remote, uint64_t acked);
+void events_status(struct events *events, const char *remote, uint8_t status);
+void events_queue(struct events *events, const char *remote, unsigned int queue, bool started,
+		  uint32_t size, uint16_t avail_at_start);
+void events_driver_ok(struct events *events, const char *remote, uint64_t session,
 		      const uint16_t avail_at_start[RPMSG_NUM_QUEUES]);
-void events_reset(struct events *events);
-void events_remote(struct events *events, const struct remote_event *event);
-void events_violation(struct events *events, const struct violation_record *record);
+void events_reset(struct events *events, const char *remote);
+void events_remote(struct events *events, const char *remote, const struct remote_event *event);
+void events_violation(struct events *events, const char *remote,
+		      const struct violation_record *record);
 
 /**
  * events_number() - a 64-bit number as JSON

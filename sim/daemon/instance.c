@@ -45,7 +45,8 @@ static void on_violation(void *ctx, const struct violation_record *record)
 		return;
 	instance->violations[record->what]++;
 	log_violation(instance, record);
-	events_violation(instance->events, record);
+	events_violation(&instance->registry->events, instance->name, record);
+	recorder_violation(&instance->registry->recorder, instance->name, record);
 }
 
 /* What the rate limit held back would otherwise be told only if more of it came. */
@@ -109,6 +110,7 @@ static void on_run(uv_idle_t *idle)
 
 	if (!remote_run(instance->remote, INSTANCE_RUN_BUDGET))
 		uv_idle_stop(&instance->run);
+	recorder_settle(&instance->registry->recorder);
 	arm_wakeup(instance);
 }
 
@@ -146,11 +148,26 @@ static void remote_wake(void *ctx)
 	instance_schedule(ctx);
 }
 
+static void record_message(struct instance *instance, const struct remote_event *event)
+{
+	uint32_t addr = event->type == REMOTE_EVENT_SENT ? event->hdr.src : event->hdr.dst;
+	struct remote_endpoint_info service;
+	bool found = remote_endpoint(instance->remote, addr, &service);
+
+	recorder_message(
+		&instance->registry->recorder, instance->name, event,
+		rpmsg_order((instance->backend.acked & VIRTIO_BIT(VIRTIO_F_VERSION_1)) != 0),
+		found ? &service : NULL);
+}
+
 static void remote_event(void *ctx, const struct remote_event *event)
 {
 	struct instance *instance = ctx;
 
-	events_remote(instance->events, event);
+	if (instance->registry->recorder.capture &&
+	    (event->type == REMOTE_EVENT_MESSAGE || event->type == REMOTE_EVENT_SENT))
+		record_message(instance, event);
+	events_remote(&instance->registry->events, instance->name, event);
 }
 
 static const struct remote_ops remote_ops = {
@@ -216,7 +233,7 @@ static void backend_features(void *ctx, uint64_t acked)
 	struct instance *instance = ctx;
 
 	log_debug("%s: features acknowledged: 0x%" PRIx64, instance->name, acked);
-	events_features(instance->events, acked);
+	events_features(&instance->registry->events, instance->name, acked);
 }
 
 static void backend_status(void *ctx, uint8_t status, uint8_t before)
@@ -224,7 +241,7 @@ static void backend_status(void *ctx, uint8_t status, uint8_t before)
 	struct instance *instance = ctx;
 
 	log_debug("%s: device status 0x%02x, was 0x%02x", instance->name, status, before);
-	events_status(instance->events, status);
+	events_status(&instance->registry->events, instance->name, status);
 }
 
 static void backend_queue_started(void *ctx, unsigned int queue)
@@ -237,7 +254,8 @@ static void backend_queue_started(void *ctx, unsigned int queue)
 	instance->avail_at_start[queue] = (uint16_t)(base + (count > 0 ? count : 0));
 	log_debug("%s: queue %u started: size %" PRIu32 ", avail.idx %u", instance->name, queue,
 		  vq->num, instance->avail_at_start[queue]);
-	events_queue(instance->events, queue, true, vq->num, instance->avail_at_start[queue]);
+	events_queue(&instance->registry->events, instance->name, queue, true, vq->num,
+		     instance->avail_at_start[queue]);
 }
 
 static void backend_queue_stopping(void *ctx, unsigned int queue)
@@ -245,8 +263,8 @@ static void backend_queue_stopping(void *ctx, unsigned int queue)
 	struct instance *instance = ctx;
 
 	log_debug("%s: queue %u stopped", instance->name, queue);
-	events_queue(instance->events, queue, false, instance->backend.queues[queue].vq.num,
-		     instance->avail_at_start[queue]);
+	events_queue(&instance->registry->events, instance->name, queue, false,
+		     instance->backend.queues[queue].vq.num, instance->avail_at_start[queue]);
 }
 
 static void backend_driver_ok(void *ctx)
@@ -261,8 +279,8 @@ static void backend_driver_ok(void *ctx)
 		return;
 	}
 	log_info("%s: driver ready, features 0x%" PRIx64, instance->name, backend->acked);
-	events_driver_ok(instance->events, remote_get_stats(instance->remote)->sessions,
-			 instance->avail_at_start);
+	events_driver_ok(&instance->registry->events, instance->name,
+			 remote_get_stats(instance->remote)->sessions, instance->avail_at_start);
 	instance_schedule(instance);
 }
 
@@ -285,7 +303,7 @@ static void backend_reset(void *ctx)
 	struct instance *instance = ctx;
 
 	log_debug("%s: device reset", instance->name);
-	events_reset(instance->events);
+	events_reset(&instance->registry->events, instance->name);
 }
 
 static const struct backend_ops backend_ops = {
@@ -324,7 +342,7 @@ static int end_session(struct instance *instance, const char *reason)
 	close(instance->fd);
 	instance->fd = -1;
 
-	events_disconnected(instance->events, reason);
+	events_disconnected(&instance->registry->events, instance->name, reason);
 	return new_session(instance);
 }
 
@@ -378,6 +396,7 @@ static void on_request(void *ctx, int status)
 
 	for (int i = 0; ret == 0 && i < INSTANCE_REQUEST_BUDGET; i++)
 		ret = serve_request(instance);
+	recorder_settle(&instance->registry->recorder);
 	if (ret && ret != -EAGAIN)
 		disconnect(instance, disconnect_reason(ret));
 }
@@ -395,20 +414,21 @@ static void on_connection(void *ctx, int fd)
 	instance->fd = fd;
 	listener_pause(&instance->listener);
 	log_info("%s: front-end connected", instance->name);
-	events_connected(instance->events);
+	events_connected(&instance->registry->events, instance->name);
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-int instance_init(struct instance *instance, const char *name, struct events *events)
+int instance_init(struct instance *instance, const char *name, struct registry *registry)
 {
 	struct remote_config config = {0};
 	int ret;
 
 	memset(instance, 0, sizeof(*instance));
 	instance->name = name;
-	instance->events = events;
+	instance->registry = registry;
 	instance->fd = -1;
+	instance->connected_fd = -1;
 	instance->wakeup_at = REMOTE_NO_DEADLINE;
 	instance->sink = (struct violation_sink){.report = on_violation, .ctx = instance};
 	instance->offer = (struct backend_offer){
@@ -429,7 +449,7 @@ int instance_init(struct instance *instance, const char *name, struct events *ev
 	return ret;
 }
 
-int instance_start(struct instance *instance, uv_loop_t *loop, int connected_fd, bool once,
+int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
 		   const struct instance_ops *ops, void *ops_ctx)
 {
 	instance->loop = loop;
@@ -442,10 +462,10 @@ int instance_start(struct instance *instance, uv_loop_t *loop, int connected_fd,
 	instance->wakeup.data = instance;
 	instance->handles_open = true;
 
-	if (connected_fd < 0)
+	if (instance->connected_fd < 0)
 		return listener_start(&instance->listener, loop, on_connection, instance);
-	fcntl(connected_fd, F_SETFD, FD_CLOEXEC);
-	on_connection(instance, connected_fd);
+	fcntl(instance->connected_fd, F_SETFD, FD_CLOEXEC);
+	on_connection(instance, instance->connected_fd);
 	return instance_connected(instance) ? 0 : -EINVAL;
 }
 

@@ -13,9 +13,9 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "daemon/events.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/registry.h"
 #include "remote/remote.h"
 #include "remote/service.h"
 #include "vhost/backend.h"
@@ -39,8 +39,9 @@ struct instance_ops {
 
 struct instance {
 	const char *name;
+	struct instance *next; /* in the registry */
+	struct registry *registry;
 	uv_loop_t *loop;
-	struct events *events;
 	const struct instance_ops *ops;
 	void *ops_ctx;
 
@@ -50,7 +51,8 @@ struct instance {
 	struct violation_sink sink;
 
 	struct listener listener;
-	int fd; /* connection to the front-end; -1: none */
+	int connected_fd; /* socket to serve instead of the listener's; -1: none */
+	int fd;		  /* connection to the front-end; -1: none */
 	struct watch *watch;
 	struct vhost_reader reader;
 	struct instance_kick kicks[RPMSG_NUM_QUEUES];
@@ -68,25 +70,24 @@ struct instance {
 /**
  * instance_init() - make a remote that nobody can reach yet
  * @instance: instance; to be given to instance_free() when the return value is 0
- * @name: for log lines; kept by reference
- * @events: where events go; kept by reference
+ * @name: in log lines, events, captures; kept by reference
+ * @registry: where what happens is told; kept by reference. The caller adds the instance.
  *
  * Return: 0 or negative errno.
  */
-int instance_init(struct instance *instance, const char *name, struct events *events);
+int instance_init(struct instance *instance, const char *name, struct registry *registry);
 
 /**
  * instance_start() - begin to serve
- * @instance: instance whose listener has a socket, or that is to be given a connection
+ * @instance: instance whose listener has a socket, or that has a connected_fd
  * @loop: event loop
- * @connected_fd: connected socket to serve instead of the listener's, or -1
  * @once: serve one front-end
  * @ops: callbacks, kept by reference
  * @ops_ctx: passed to each
  *
  * Return: 0 or negative errno.
  */
-int instance_start(struct instance *instance, uv_loop_t *loop, int connected_fd, bool once,
+int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
 		   const struct instance_ops *ops, void *ops_ctx);
 
 /**

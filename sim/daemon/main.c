@@ -26,7 +26,7 @@ static int act(const struct options *options)
 		ret = print_capabilities(stdout);
 		break;
 	case OPTIONS_PRINT_QEMU_ARGS:
-		ret = print_qemu_args(stdout, stderr, options->socket_path);
+		ret = print_qemu_args(stdout, stderr, options);
 		break;
 	case OPTIONS_PRINT_HELP:
 		options_print_help(stdout);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the control socket can do: one table of methods with their parameters, ranges and
- * texts. rpc.c checks requests against it, "help" prints it, and so will the manual page.
+ * texts. rpc.c checks requests against it and "help" prints it; rpmsg-ctl, scenarios and the
+ * manual page go by that.
+ *
+ * A method lies in the methods_*.c of its subject and is listed in methods.c.
  */
 #ifndef DAEMON_METHODS_H
 #define DAEMON_METHODS_H
@@ -49,10 +52,15 @@ struct method_arg {
 };
 
 struct method_call {
-	struct instance *instance;
+	struct registry *registry;
+	struct instance *instance; /* that the parameter "remote" names; absent: the first */
+	bool remote_given;
 	struct method_arg args[METHOD_MAX_PARAMS]; /* in the order of the method's params */
-	/* Subscribe the caller to these types of event, and to no others. */
-	void (*subscribe)(void *ctx, uint32_t types);
+	/*
+	 * Subscribe the caller to these types of event, and to no others; remote: name of the
+	 * only remote whose events it wants, by pointer, or NULL.
+	 */
+	void (*subscribe)(void *ctx, uint32_t types, const char *remote);
 	void *subscribe_ctx;
 
 	json_t *result; /* set by a handler that returns 0 */
@@ -64,6 +72,7 @@ struct method_call {
 struct method {
 	const char *name;
 	const char *help;
+	bool global; /* about the process: there is no parameter "remote" */
 	/* Return 0 with call->result set, or what method_fail() and method_refuse() return. */
 	int (*handle)(struct method_call *call);
 	struct method_param params[METHOD_MAX_PARAMS + 1];
@@ -106,5 +115,31 @@ int method_fail(struct method_call *call, int code, const char *format, ...)
  */
 int method_refuse(struct method_call *call, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/**
+ * method_answer() - a handler's last line
+ * @call: call
+ * @result: result, which is taken over; NULL means that there was no memory
+ *
+ * Return: 0 or -1.
+ */
+int method_answer(struct method_call *call, json_t *result);
+
+/**
+ * method_remote_param() - the parameter that all methods but the global ones have
+ *
+ * Return: its description.
+ */
+const struct method_param *method_remote_param(void);
+
+extern const struct method method_announce;
+extern const struct method method_withdraw;
+extern const struct method method_send;
+extern const struct method method_hold;
+extern const struct method method_release;
+extern const struct method method_stats;
+extern const struct method method_events;
+extern const struct method method_capture_start;
+extern const struct method method_capture_stop;
 
 #endif /* DAEMON_METHODS_H */

@@ -2,6 +2,9 @@
 /*
  * Command line of rpmsg-sim: one table says what each option is called, what it takes and
  * what it is for; the parser and --help both read that table.
+ *
+ * Options that belong to a remote go to the one whose --remote stands before them. Those
+ * before the first --remote make a remote of their own, called "remote".
  */
 #ifndef DAEMON_OPTIONS_H
 #define DAEMON_OPTIONS_H
@@ -15,6 +18,9 @@
 #include "remote/service.h"
 
 #define OPTIONS_SERVICE_COUNT_MAX 65536U /* instances of one --service */
+#define OPTIONS_REMOTES_MAX 256		 /* --remote */
+#define OPTIONS_REMOTE_NAME_MAX 31	 /* bytes of a remote's name */
+#define OPTIONS_REMOTE_DEFAULT "remote"	 /* name of the one that needs no --remote */
 
 enum options_action {
 	OPTIONS_SERVE,
@@ -33,16 +39,26 @@ struct options_service {
 	uint32_t count;
 };
 
-struct options {
-	enum options_action action;
+/* What belongs to one remote: the options after its --remote. */
+struct options_remote {
+	const char *name;
 	const char *socket_path; /* or NULL */
-	const char *control_path;
-	int fd; /* or -1 */
-	int ready_fd;
-	enum log_level log_level;
-	bool once;
+	int fd;			 /* or -1 */
 	struct options_service *services;
 	size_t service_count;
+	bool named;	/* by --remote */
+	uint64_t given; /* one bit a table entry */
+};
+
+struct options {
+	enum options_action action;
+	const char *control_path; /* or NULL */
+	const char *capture;	  /* or NULL */
+	int ready_fd;		  /* or -1 */
+	enum log_level log_level;
+	bool once;
+	struct options_remote *remotes; /* at least one, in the order given */
+	size_t remote_count;
 	uint64_t given; /* one bit a table entry */
 };
 

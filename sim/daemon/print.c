@@ -51,15 +51,36 @@ static bool needs_quotes(const char *path)
 	return path[strspn(path, plain)] != '\0';
 }
 
-int print_qemu_args(FILE *out, FILE *notes, const char *socket_path)
+/* One remote's chardev and device; id is what QEMU calls the chardev. */
+static int print_device(FILE *out, const char *id, const char *socket_path)
 {
 	/* QEMU has a working directory of its own. */
 	char *absolute = socket_path[0] == '/' ? NULL : realpath(".", NULL);
 	const char *quote =
 		needs_quotes(socket_path) || (absolute && needs_quotes(absolute)) ? "'" : "";
 
-	if (strchr(socket_path, '\n'))
+	if (strchr(socket_path, '\n')) {
+		free(absolute);
 		return -EINVAL;
+	}
+	fprintf(out, " -chardev %ssocket,id=%s,path=", quote, id);
+	if (absolute) {
+		print_path(out, absolute);
+		fputc('/', out);
+	}
+	print_path(out, socket_path);
+	fprintf(out,
+		"%s -device vhost-user-test-device-pci,chardev=%s,virtio-id=%d,num_vqs=%d,"
+		"vq_size=%d,config_size=0",
+		quote, id, RPMSG_DEVICE_ID, RPMSG_NUM_QUEUES, QUEUE_SIZE);
+	free(absolute);
+	return 0;
+}
+
+int print_qemu_args(FILE *out, FILE *notes, const struct options *options)
+{
+	int ret = 0;
+
 	fprintf(notes,
 		"# Append this to the command line of QEMU 10.2 or newer, for example to\n"
 		"#   qemu-system-x86_64 -machine q35 -kernel KERNEL\n"
@@ -68,17 +89,15 @@ int print_qemu_args(FILE *out, FILE *notes, const char *socket_path)
 		"object.\n");
 	fprintf(out,
 		"-m %s -object memory-backend-memfd,id=rpmsg-mem,size=%s,share=on "
-		"-machine memory-backend=rpmsg-mem -chardev %ssocket,id=rpmsg-sim,path=",
-		MEMORY, MEMORY, quote);
-	if (absolute) {
-		print_path(out, absolute);
-		fputc('/', out);
+		"-machine memory-backend=rpmsg-mem",
+		MEMORY, MEMORY);
+	for (size_t i = 0; ret == 0 && i < options->remote_count; i++) {
+		const struct options_remote *remote = &options->remotes[i];
+		char id[OPTIONS_REMOTE_NAME_MAX + sizeof("rpmsg-")];
+
+		snprintf(id, sizeof(id), "rpmsg-%s", remote->named ? remote->name : "sim");
+		ret = print_device(out, id, remote->socket_path);
 	}
-	print_path(out, socket_path);
-	fprintf(out,
-		"%s -device vhost-user-test-device-pci,chardev=rpmsg-sim,virtio-id=%d,num_vqs=%d,"
-		"vq_size=%d,config_size=0\n",
-		quote, RPMSG_DEVICE_ID, RPMSG_NUM_QUEUES, QUEUE_SIZE);
-	free(absolute);
-	return 0;
+	fputc('\n', out);
+	return ret;
 }

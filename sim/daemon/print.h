@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "daemon/options.h"
+
 /**
  * print_capabilities() - JSON by QEMU's conventions for back-end programs
  * @out: stream
@@ -17,13 +19,13 @@
 int print_capabilities(FILE *out);
 
 /**
- * print_qemu_args() - options of QEMU that attach a guest to a socket, on one line
+ * print_qemu_args() - options of QEMU that attach a guest to the remotes, on one line
  * @out: stream for the options
  * @notes: stream for remarks, each line starting with #
- * @socket_path: socket of the back-end
+ * @options: whose remotes have a socket path each
  *
  * Return: 0, or -EINVAL for a path that cannot stand in an option of QEMU.
  */
-int print_qemu_args(FILE *out, FILE *notes, const char *socket_path);
+int print_qemu_args(FILE *out, FILE *notes, const struct options *options);
 
 #endif /* DAEMON_PRINT_H */

@@ -249,11 +249,30 @@ static int check_param(struct rpc *rpc, struct method_call *call, const struct m
 
 static bool has_param(const struct method *method, const char *name)
 {
+	if (!method->global && strcmp(method_remote_param()->name, name) == 0)
+		return true;
 	for (const struct method_param *param = method->params; param->name; param++) {
 		if (strcmp(param->name, name) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* Which remote is meant; the first when none is named. */
+static int choose_remote(struct method_call *call, json_t *value)
+{
+	const char *name = json_string_value(value);
+
+	call->instance = name ? registry_find(call->registry, name) : call->registry->first;
+	call->remote_given = value != NULL;
+	if (value && !name)
+		return method_fail(call, RPC_INVALID_PARAMS, "params.remote: has to be a string");
+	if (!call->instance)
+		return method_fail(call, RPC_INVALID_PARAMS,
+				   "params.remote: there is no remote \"%.*s\": \"remotes\" lists "
+				   "them",
+				   QUOTE_MAX, name ? name : "");
+	return 0;
 }
 
 static int check_params(struct rpc *rpc, struct method_call *call, const struct method *method,
@@ -282,7 +301,9 @@ static int check_params(struct rpc *rpc, struct method_call *call, const struct 
 		if (value && check_param(rpc, call, param, value, &call->args[i]))
 			return -1;
 	}
-	return 0;
+	return method->global
+		       ? 0
+		       : choose_remote(call, json_object_get(params, method_remote_param()->name));
 }
 
 /* ---- serving ---------------------------------------------------------------------------- */
@@ -303,7 +324,7 @@ static int run(struct rpc *rpc, struct method_call *call, const char *name, json
 static json_t *serve_object(struct rpc *rpc, void *client, json_t *root)
 {
 	struct method_call call = {
-		.instance = rpc->instance, .subscribe = rpc->subscribe, .subscribe_ctx = client};
+		.registry = rpc->registry, .subscribe = rpc->subscribe, .subscribe_ctx = client};
 	const char *fault = request_fault(root);
 	json_t *id = json_object_get(root, "id"), *reply = NULL;
 	int ret;

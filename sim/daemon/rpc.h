@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 #include "daemon/control.h"
-#include "daemon/instance.h"
+#include "daemon/registry.h"
 
 #define RPC_MAX_DEPTH 16 /* brackets within brackets in one request */
 
 struct rpc {
-	struct instance *instance; /* that methods act on */
-	/* Subscribe a client of rpc_serve() to these types of event, and to no others. */
-	void (*subscribe)(void *client, uint32_t types);
+	struct registry *registry; /* that methods act on */
+	/* Subscribe a client of rpc_serve(): as struct method_call. */
+	void (*subscribe)(void *client, uint32_t types, const char *remote);
 	uint8_t bytes[CONTROL_MAX_DATA]; /* of the parameter that is being decoded */
 };
 

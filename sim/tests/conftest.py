@@ -15,7 +15,19 @@ from typing import Any
 
 import pytest
 
-from daemon_frontend import DEADLINE_S, Connect, Control, Run, Sim, Start
+from daemon_frontend import (
+    DEADLINE_S,
+    F_NS,
+    F_VERSION_1,
+    Attach,
+    Connect,
+    Control,
+    FrontEnd,
+    Host,
+    Run,
+    Sim,
+    Start,
+)
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -49,26 +61,26 @@ def wait_ready(fd: int, process: subprocess.Popen[bytes], log: Path) -> None:
 def start(binary: str, tmp_path: Path) -> Iterator[Start]:
     """Start rpmsg-sim and wait until it is ready.
 
-    Adds --socket-path unless the arguments hold --fd, and --control-path. At the end of the
-    test every process that still runs is ended by SIGTERM and has to leave cleanly: status 0,
-    no socket file left, no sanitizer report in its log.
+    Adds --socket-path unless the arguments hold --fd or --remote, and --control-path. At the end of the
+    test every process that still runs is ended by SIGTERM and has to leave cleanly: with
+    expected_status, no socket file left, no sanitizer report in its log.
     """
     running: list[Sim] = []
 
     def start_it(*args: str, pass_fds: tuple[int, ...] = (), name: str = "sim") -> Sim:
-        sim_paths = [tmp_path / f"{name}.{kind}" for kind in ("sock", "ctl", "log")]
-        command = [binary, "--control-path", str(sim_paths[1])]
-        if "--fd" not in args:
-            command += ["--socket-path", str(sim_paths[0])]
+        path, control_path, log_path = (tmp_path / f"{name}.{k}" for k in ("sock", "ctl", "log"))
+        command = [binary, "--control-path", str(control_path)]
+        if not {"--fd", "--remote"} & set(args):
+            command += ["--socket-path", str(path)]
         read_end, write_end = os.pipe()
-        with open(sim_paths[2], "wb") as log:
+        with open(log_path, "wb") as log:
             process = subprocess.Popen(
                 [*command, "--ready-fd", str(write_end), *args],
                 pass_fds=(write_end, *pass_fds),
                 stderr=log,
             )
         os.close(write_end)
-        sim = Sim(process, *sim_paths)
+        sim = Sim(process, path, control_path, log_path)
         running.append(sim)
         wait_ready(read_end, process, sim.log)
         return sim
@@ -78,7 +90,7 @@ def start(binary: str, tmp_path: Path) -> Iterator[Start]:
         status = sim.process.poll()
         if status is None:
             status = sim.stop()
-        assert status == 0, sim.log_text()
+        assert status == sim.expected_status, sim.log_text()
         assert "Sanitizer" not in sim.log_text() and "runtime error" not in sim.log_text()
         assert not sim.control_path.exists()
         assert not list(sim.log.parent.glob(f"{sim.log.stem}*.lock"))
@@ -96,3 +108,20 @@ def connect() -> Iterator[Connect]:
     yield connect_it
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def attach() -> Iterator[Attach]:
+    """A host whose driver is ready; closed at the end of the test."""
+    hosts: list[Host] = []
+
+    def attach_it(
+        sim: Sim, features: int = F_NS | F_VERSION_1, size: int = 8, kicks: bool = True
+    ) -> Host:
+        hosts.append(Host(FrontEnd(sim.socket_path), size))
+        hosts[-1].start(features, kicks)
+        return hosts[-1]
+
+    yield attach_it
+    for host in hosts:
+        host.close()

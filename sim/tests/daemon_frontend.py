@@ -70,6 +70,7 @@ class Sim:
     socket_path: Path
     control_path: Path
     log: Path
+    expected_status: int = 0
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
@@ -152,14 +153,16 @@ class Ring:
         slot = self.avail + 4 + 2 * (self.avail_idx % self.size)
         struct.pack_into("<H", self.memory, slot, index)
         self.avail_idx = (self.avail_idx + 1) & 0xFFFF
-        struct.pack_into("<H", self.memory, self.avail + 2, self.avail_idx)
+        # The other side may look at any moment: a copy of two bytes is one store, whereas
+        # struct.pack_into() writes zeroes first.
+        self.memory[self.avail + 2 : self.avail + 4] = self.avail_idx.to_bytes(2, "little")
 
     def notify(self) -> None:
         _os.eventfd_write(self.kick, 1)
 
     def take_used(self) -> list[tuple[int, int]]:
         """(id, length) of what was used and not taken yet."""
-        (published,) = struct.unpack_from("<H", self.memory, self.used + 2)
+        published = int.from_bytes(self.memory[self.used + 2 : self.used + 4], "little")
         taken = []
         while self.used_idx != published:
             slot = self.used + 4 + 8 * (self.used_idx % self.size)
@@ -248,6 +251,12 @@ class Host:
         ring.expose(index)
         ring.notify()
         return index
+
+    def wait_returned(self) -> None:
+        """Wait until the remote has returned every send buffer."""
+        ring = self.rings[OUTPUT]
+        while len(self.free) < ring.size:
+            self.free += [index for index, _ in ring.wait_used()]
 
     def receive(self) -> tuple[int, int, bytes]:
         """(src, dst, payload) of the next message; its buffer is posted again."""

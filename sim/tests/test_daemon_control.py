@@ -397,6 +397,9 @@ def test_control_help_lists_every_method_with_its_parameters(
         "release",
         "stats",
         "events",
+        "capture_start",
+        "capture_stop",
+        "remotes",
         "help",
     ]
     addr = next(param for param in methods["announce"]["params"] if param["name"] == "addr")

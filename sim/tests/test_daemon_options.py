@@ -74,8 +74,10 @@ def test_options_capabilities_are_json_of_type_rpmsg(run: Run) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert capabilities["type"] == "rpmsg"
     assert set(capabilities["features"]) == {
+        "remote",
         "service",
         "control-path",
+        "capture",
         "ready-fd",
         "log-level",
         "once",

@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,24 +30,6 @@ from daemon_frontend import (
     Sim,
     Start,
 )
-
-
-
-@pytest.fixture
-def attach() -> Iterator[Attach]:
-    """A host whose driver is ready; closed at the end of the test."""
-    hosts: list[Host] = []
-
-    def attach_it(
-        sim: Sim, features: int = F_NS | F_VERSION_1, size: int = 8, kicks: bool = True
-    ) -> Host:
-        hosts.append(Host(FrontEnd(sim.socket_path), size))
-        hosts[-1].start(features, kicks)
-        return hosts[-1]
-
-    yield attach_it
-    for host in hosts:
-        host.close()
 
 
 # ---- messages ----
@@ -279,6 +260,7 @@ def test_session_announcements_are_told(start: Start, connect: Connect, attach: 
         "addr": 9,
         "direction": "to-host",
         "type": "ns",
+        "remote": "remote",
         "seq": created["seq"],
         "time_ns": created["time_ns"],
     }

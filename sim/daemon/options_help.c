@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What --help prints. */
+#include <string.h>
+
+#include "daemon/options_internal.h"
+
+const char *options_feature(unsigned int index)
+{
+	for (size_t i = 0; i < options_table_size; i++) {
+		if (options_table[i].feature && index-- == 0)
+			return options_table[i].name;
+	}
+	return NULL;
+}
+
+#define HELP_WIDTH 80
+#define HELP_COLUMN 24
+
+/* Words of a text in the right-hand column; the cursor stands at its start. */
+static void print_text(FILE *out, const char *text)
+{
+	size_t length, at = HELP_COLUMN;
+
+	for (; *text; text += length + (text[length] == ' ')) {
+		length = strcspn(text, " ");
+		if (at > HELP_COLUMN && at + 1 + length > HELP_WIDTH) {
+			fprintf(out, "\n%*s", HELP_COLUMN, "");
+			at = HELP_COLUMN;
+		}
+		at += (size_t)fprintf(out, "%s%.*s", at > HELP_COLUMN ? " " : "", (int)length,
+				      text);
+	}
+	fputc('\n', out);
+}
+
+static void print_option(FILE *out, const struct option_entry *entry)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "  --%s%s%s", entry->name, entry->value ? " " : "",
+		 entry->value ? entry->value : "");
+	if (strlen(name) < HELP_COLUMN)
+		fprintf(out, "%-*s", HELP_COLUMN, name);
+	else
+		fprintf(out, "%s\n%*s", name, HELP_COLUMN, "");
+	print_text(out, entry->help);
+}
+
+/* --remote stands at the head of what belongs to a remote. */
+static bool is_about_a_remote(const struct option_entry *entry)
+{
+	return entry->of_remote || entry->set == options_set_remote;
+}
+
+static void print_options(FILE *out, bool about_a_remote)
+{
+	for (size_t i = 0; i < options_table_size; i++) {
+		if (is_about_a_remote(&options_table[i]) == about_a_remote)
+			print_option(out, &options_table[i]);
+	}
+}
+
+void options_print_help(FILE *out)
+{
+	const struct service_kind *kind;
+
+	fprintf(out, "usage: rpmsg-sim --socket-path PATH | --fd N [OPTION]...\n"
+		     "       rpmsg-sim --remote NAME --socket-path PATH [OPTION]...\n"
+		     "                 --remote NAME --socket-path PATH [OPTION]... ...\n"
+		     "\n"
+		     "A simulated remote processor: a vhost-user back-end for virtio device 7\n"
+		     "(rpmsg).\n"
+		     "\n"
+		     "options of a remote:\n");
+	print_options(out, true);
+	fprintf(out, "\noptions of the program:\n");
+	print_options(out, false);
+	fprintf(out, "\nkinds of service:\n");
+	for (unsigned int i = 0; (kind = service_kind_at(i)); i++) {
+		fprintf(out, "  %-*s", HELP_COLUMN - 2, kind->name);
+		print_text(out, kind->summary);
+	}
+	fprintf(out,
+		"\n"
+		"Numbers are decimal, or hexadecimal with 0x. A listening socket passed by a\n"
+		"service manager (LISTEN_FDS=1) is used when neither --socket-path nor --fd is\n"
+		"given. Exit status: 0 done, 1 could not start or go on, 2 wrong usage.\n");
+}
