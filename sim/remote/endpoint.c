@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "remote/endpoint.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,7 @@ int endpoint_bind(struct endpoint_table *table, uint32_t addr, struct service **
 {
 	uint32_t at, number;
 
+	assert(table->services != NULL); /* an initialised table */
 	if (endpoint_find(table, addr) != NULL)
 		return -EADDRINUSE;
 	if (table->count == table->max)
