@@ -84,7 +84,7 @@ void terminal_draw(const char *frame, int rows, int columns)
 		 * Cleared before the text: after a full line the cursor still stands on its last
 		 * column. And no newline after the last line, which would scroll the screen.
 		 */
-		fprintf(stdout, "%s" CLEAR_TO_END_OF_LINE "%.*s", row ? "\r\n" : "", shown, frame);
+		fprintf(stdout, "%s" CLEAR_TO_END_OF_LINE "%.*s", row ? "\n" : "", shown, frame);
 		frame += length + (frame[length] == '\n');
 	}
 	fputs(CLEAR_TO_END_OF_SCREEN, stdout);

@@ -74,8 +74,9 @@ static void print_state(FILE *out, const struct view *view)
 			    : is(view->stats, "connected") ? "connected, driver not ready"
 							   : "no front-end";
 
-	fprintf(out, "rpmsg-sim at %s%s%s: %s\n", view->path, view->remote ? ", remote " : "",
-		view->remote ? view->remote : "", state);
+	/* The path last: it may be longer than a line. */
+	fprintf(out, "rpmsg-sim%s%s: %s, control socket %s\n", view->remote ? ", remote " : "",
+		view->remote ? view->remote : "", state, view->path);
 	fprintf(out,
 		"sessions %" PRIu64 "   status 0x%02" PRIx64 "   features 0x%" PRIx64
 		" of 0x%" PRIx64 "\n\n",
