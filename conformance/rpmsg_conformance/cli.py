@@ -1,45 +1,36 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The command line: ``rpmsg-conform host --guest NAME ...``."""
+"""The command line: ``rpmsg-conform host --guest NAME ...``, ``rpmsg-conform remote ...``."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import math
 import os
+import random
 import shutil
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rpmsg_conformance import __version__, baseline, catalogue, host_fixtures, junit, report_json
-from rpmsg_conformance import processes
-from rpmsg_conformance.baseline import Baseline
-from rpmsg_conformance.catalogue import Catalogue, Level, Side
+from rpmsg_conformance import __version__, baseline, catalogue, processes
+from rpmsg_conformance.catalogue import Side
 from rpmsg_conformance.expect import TargetUnreachable
-from rpmsg_conformance.guest import load_bundle, run_script
-from rpmsg_conformance.host_target import HostTarget
+from rpmsg_conformance.guest import run_script
 from rpmsg_conformance.plan import SelectionError
-from rpmsg_conformance.pytest_plugin import ConformPlugin, run_pytest
-from rpmsg_conformance.results import (
-    EXIT_HARNESS,
-    EXIT_NOTHING_RUN,
-    EXIT_OK,
-    EXIT_UNREACHABLE,
-    EXIT_USAGE,
-    RequirementResult,
-    RunResult,
+from rpmsg_conformance.remote_target import LaunchError, RemoteTarget, parse_launch
+from rpmsg_conformance.results import EXIT_UNREACHABLE, EXIT_USAGE
+from rpmsg_conformance.suite_run import (
+    CHECKOUT,
+    EXIT_SIGNAL,
+    SUITES,
+    DescribedTarget,
+    Suite,
+    SuiteRun,
+    UsageError,
+    add_options,
+    add_plan_options,
+    repeat_start,
 )
 from rpmsg_conformance.terminal import Terminal
-
-#: conformance/ and the root of the checkout.
-SUITES = Path(__file__).resolve().parent.parent
-CHECKOUT = SUITES.parent
-
-#: Exit status of a run that a signal ended: as a shell reports it.
-EXIT_SIGNAL = 128
 
 _EPILOG = """\
 A pattern of --select and --exclude is the beginning of a requirement's ID (BF, BF-001), a case's
@@ -51,18 +42,20 @@ not be reached, 5 nothing was run, 128+N ended by signal N.
 """
 
 
-class UsageError(Exception):
-    """Something on the command line cannot be used."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     options = _parser().parse_args(arguments)
     try:
         with processes.guarded():
-            return _host(options)
-    except (UsageError, catalogue.CatalogueError, baseline.BaselineError, SelectionError) as error:
+            return int(options.run(options))
+    except (
+        UsageError,
+        LaunchError,
+        catalogue.CatalogueError,
+        baseline.BaselineError,
+        SelectionError,
+    ) as error:
         print(f"rpmsg-conform: {error}", file=sys.stderr)
         return EXIT_USAGE
     except TargetUnreachable as error:
@@ -94,227 +87,146 @@ def _parser() -> argparse.ArgumentParser:
         "--bundle", metavar="DIR", type=Path, help="prepared guest (else scripts/guest NAME)"
     )
     host.add_argument(
-        "--report", metavar="DIR", type=Path, help="where the report goes (default: build/report)"
-    )
-    host.add_argument(
-        "--select", metavar="PATTERN", nargs="+", action="extend", default=[], help="run only these"
-    )
-    host.add_argument(
-        "--exclude", metavar="PATTERN", nargs="+", action="extend", default=[], help="not these"
-    )
-    host.add_argument(
-        "--level",
-        metavar="LEVEL",
-        nargs="+",
-        action="extend",
-        default=[],
-        type=_level,
-        help="only requirements of these levels: " + ", ".join(Level),
-    )
-    host.add_argument(
-        "--list", nargs="?", const="text", choices=["text", "json"], help="list the cases, and end"
-    )
-    host.add_argument(
-        "--dry-run", action="store_true", help="list which cases would run and which not, and why"
-    )
-    host.add_argument(
         "--baseline",
         metavar="FILE",
         help="known deviations (default: fixtures/baselines/NAME.toml if there is one; 'none')",
     )
-    host.add_argument(
-        "--timeout-factor",
-        metavar="F",
-        type=_factor,
-        default=1.0,
-        help="multiply every deadline, for slow machines",
+    add_options(host)
+    host.set_defaults(run=_host)
+
+    remote = suites.add_parser(
+        "remote",
+        help="judge a remote: a vhost-user back-end, of which this program is the host",
+        description="Judge a remote behind a vhost-user socket; this program plays the host.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    host.add_argument("--strict", action="store_true", help="a WARN fails the run as well")
-    host.add_argument("-v", "--verbose", action="store_true", help="a line for each case, too")
+    where = remote.add_mutually_exclusive_group()
+    where.add_argument("--socket", metavar="PATH", type=Path, help="of a remote that runs already")
+    where.add_argument(
+        "--launch",
+        metavar="COMMAND",
+        help="start the remote with this command, and again when it ended; write {socket} where "
+        "the path of its socket goes",
+    )
+    service = remote.add_mutually_exclusive_group()
+    service.add_argument(
+        "--echo",
+        metavar="NAME",
+        help="announced service that sends back what it gets (default: looked for)",
+    )
+    service.add_argument(
+        "--echo-addr", metavar="N", type=_address, help="address of a service that echoes"
+    )
+    remote.add_argument("--baseline", metavar="FILE", help="known deviations of this remote")
+    add_options(remote)
+    add_plan_options(remote)
+    remote.set_defaults(run=_remote)
     return parser
 
 
-def _level(text: str) -> Level:
+def _address(text: str) -> int:
     try:
-        return Level(text)
+        value = int(text, 0)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not one of {', '.join(Level)}"
-        ) from None
-
-
-def _factor(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.1 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0.1 to 1000")
+        value = -1
+    if not 0 <= value < 0xFFFFFFFF:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an address from 0 to 0xfffffffe")
     return value
 
 
 def _host(options: argparse.Namespace) -> int:
-    requirements = catalogue.load(SUITES / "requirements.toml")
-    terminal = Terminal(sys.stdout, requirements, options.verbose)
-    if options.list or options.dry_run:
-        return _list(options, requirements, terminal)
+    from rpmsg_conformance import host_fixtures
+    from rpmsg_conformance.guest import load_bundle
+    from rpmsg_conformance.host_target import HostTarget
 
-    started = datetime.datetime.now(datetime.timezone.utc)
-    begun = time.monotonic()
-    # What the command line got wrong is said before anything is prepared or booted.
-    plan = _collect(options, requirements).plan
-    if plan and all(planned.excluded is not None for planned in plan):
-        print("rpmsg-conform: no case is left to run; --dry-run shows why", file=sys.stderr)
-        return EXIT_NOTHING_RUN
-    simulator = _find_simulator(options.sim)
-    bundle = load_bundle(options.bundle or _prepare_guest(options.guest))
-    qemu = options.qemu or run_script(CHECKOUT / "scripts/qemu", bundle.qemu)
-    report = (options.report or CHECKOUT / "build/report").absolute()
-    _prepare_report(report)
-
-    target = HostTarget(
-        bundle=bundle,
-        qemu=qemu.absolute(),
-        simulator=simulator,
-        folder=report / "guests",
-        timeout_factor=options.timeout_factor,
-        say=terminal.say,
-    )
-    plugin = _plugin(options, requirements, target, terminal, report)
-    faults: list[str] = []
-    try:
-        status = run_pytest(plugin, SUITES / "host", [host_fixtures])
-    except processes.Interrupted as error:
-        plugin.interrupted = error
-        status = 2
-    except Exception as error:  # teardown of an interrupted case, or pytest itself
-        if plugin.interrupted is None:
-            faults.append(f"{type(error).__name__}: {error}")
-        status = 3
-    # 0 and 1 are about cases, 2 is an interruption, 5 an empty selection.
-    if status in (3, 4) and not plugin.harness and not faults and not plugin.interrupted:
-        faults.append(f"pytest ended with status {status}")
-    described = target.describe()
-    target.close()
-
-    interrupted = plugin.interrupted
-    run = RunResult(
-        target=described,
-        requirements=_by_requirement(plugin, requirements),
-        total_requirements=_count_for(requirements, Side.HOST),
-        excluded=sum(planned.excluded is not None for planned in plugin.plan),
-        baseline=plugin.baseline,
-        stale=[],
-        sanity=plugin.sanity,
-        harness=plugin.harness + faults,
-        unreachable=plugin.unreachable,
-        interrupted=None if interrupted is None else str(interrupted) or "the keyboard",
-        strict=options.strict,
-        started=started,
-        seconds=time.monotonic() - begun,
-        report=report,
-    )
-    if interrupted is None:
-        run.stale = plugin.baseline.stale(
-            ((c.requirement, c.name, c.verdict, c.deviation) for c in run.cases),
-            started.date(),
+    def make_target(report: Path, say: Callable[[str], None]) -> DescribedTarget:
+        simulator = _find_simulator(options.sim)
+        bundle = load_bundle(options.bundle or _prepare_guest(options.guest))
+        qemu = options.qemu or run_script(CHECKOUT / "scripts/qemu", bundle.qemu)
+        return HostTarget(
+            bundle=bundle,
+            qemu=qemu.absolute(),
+            simulator=simulator,
+            folder=report / "guests",
+            timeout_factor=options.timeout_factor,
+            say=say,
         )
-    try:
-        report_json.write(report / "report.json", "host", run)
-        junit.write(report / "junit.xml", "host", run)
-    except OSError as error:
-        run.harness.append(f"the report cannot be written: {error}")
-    terminal.summary(run)
-    if interrupted is not None:
-        number = interrupted.number if isinstance(interrupted, processes.Interrupted) else 2
-        return EXIT_SIGNAL + number
-    return run.exit_code
 
-
-def _collect(options: argparse.Namespace, requirements: Catalogue) -> ConformPlugin:
-    """Collect and plan without running anything. Raises what is wrong with the command line."""
-    plugin = _plugin(options, requirements, None, None, None)
-    run_pytest(plugin, SUITES / "host", [host_fixtures], collect_only=True)
-    if plugin.usage_error is not None:
-        raise plugin.usage_error
-    return plugin
-
-
-def _list(options: argparse.Namespace, requirements: Catalogue, terminal: Terminal) -> int:
-    plugin = _collect(options, requirements)
-    if plugin.harness:
-        for text in plugin.harness:
-            terminal.error(text)
-        return EXIT_HARNESS
-    if options.dry_run:
-        terminal.list_cases(plugin.plan, with_reasons=True)
-        return EXIT_OK
-    listed = [planned for planned in plugin.plan if planned.excluded is None]
-    if options.list == "text":
-        terminal.list_cases(listed, with_reasons=False)
-        return EXIT_OK
-    rows = [
-        {
-            "case": planned.case.name,
-            "requirement": planned.case.requirement,
-            "level": str(requirements[planned.case.requirement].level),
-            "text": requirements[planned.case.requirement].text,
-        }
-        for planned in listed
-    ]
-    print(json.dumps(rows, indent=2))
-    return EXIT_OK
-
-
-def _plugin(
-    options: argparse.Namespace,
-    requirements: Catalogue,
-    target: HostTarget | None,
-    terminal: Terminal | None,
-    report: Path | None,
-) -> ConformPlugin:
-    def load_baseline(cases: Mapping[str, Sequence[str]]) -> Baseline:
-        path = _baseline_path(options)
-        return baseline.load(path, requirements, cases) if path else Baseline()
-
-    return ConformPlugin(
-        catalogue=requirements,
-        select=options.select,
-        exclude=options.exclude,
-        levels=options.level,
-        target=target,
-        listener=terminal,
-        load_baseline=load_baseline,
-        repeat_command=_repeat_command(options),
-        report=report,
-        timeout_factor=options.timeout_factor,
+    run = _suite_run(
+        Suite("host", Side.HOST, host_fixtures),
+        options,
+        _host_baseline(options),
+        ["--guest", options.guest, *_given(options, "sim", "qemu", "bundle", "baseline")],
     )
+    return run.list_cases() if options.list or options.dry_run else run.run(make_target)
 
 
-def _baseline_path(options: argparse.Namespace) -> Path | None:
+def _remote(options: argparse.Namespace) -> int:
+    from rpmsg_conformance import remote_fixtures
+
+    launch = parse_launch(options.launch) if options.launch is not None else None
+    listing = options.list or options.dry_run
+    if not listing and launch is None and options.socket is None:
+        raise UsageError("remote: give --socket PATH or --launch 'COMMAND {socket}'")
+    if options.jobs > 1 and launch is None and not listing:
+        raise UsageError("-n needs --launch: each group of cases gets an instance of its own")
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1 << 32)
+
+    def make_target(report: Path, say: Callable[[str], None]) -> DescribedTarget:
+        return RemoteTarget(
+            socket=options.socket,
+            launch=launch,
+            echo_name=options.echo,
+            echo_addr=options.echo_addr,
+            folder=report / "remote",
+            timeout_factor=options.timeout_factor,
+            say=say,
+        )
+
+    repeat = _given(options, "socket", "launch", "echo", "echo_addr", "profile", "baseline", "seed")
+    run = _suite_run(
+        Suite("remote", Side.REMOTE, remote_fixtures),
+        options,
+        Path(options.baseline) if options.baseline not in (None, "none") else None,
+        repeat,
+    )
+    if listing:
+        return run.list_cases()
+    run.terminal.say(f"seed {options.seed}")
+    return run.run(make_target)
+
+
+def _suite_run(
+    suite: Suite, options: argparse.Namespace, known: Path | None, repeat: Sequence[str]
+) -> SuiteRun:
+    requirements = catalogue.load(SUITES / "requirements.toml")
+    command = [*repeat_start(suite.name), *repeat]
+    if options.timeout_factor != 1.0:
+        command += ["--timeout-factor", f"{options.timeout_factor:g}"]
+    terminal = Terminal(sys.stdout, requirements, options.verbose)
+    return SuiteRun(suite, options, requirements, terminal, known, command)
+
+
+def _given(options: argparse.Namespace, *names: str) -> list[str]:
+    """Those of the options that were given, as on the command line."""
+    command: list[str] = []
+    for name in names:
+        value = getattr(options, name)
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    return command
+
+
+def _host_baseline(options: argparse.Namespace) -> Path | None:
     if options.baseline == "none":
         return None
     if options.baseline is not None:
         return Path(options.baseline)
     default = CHECKOUT / "fixtures/baselines" / f"{options.guest}.toml"
     return default if default.is_file() else None
-
-
-def _repeat_command(options: argparse.Namespace) -> list[str]:
-    """This command line, without what selects cases."""
-    program = Path(sys.argv[0])
-    if program.name == "__main__.py":
-        command = ["python3", "-m", "rpmsg_conformance"]
-    else:
-        command = [str(program)]
-    command += ["host", "--guest", options.guest]
-    for name in ("sim", "qemu", "bundle", "baseline"):
-        value = getattr(options, name)
-        if value is not None:
-            command += [f"--{name}", str(value)]
-    if options.timeout_factor != 1.0:
-        command += ["--timeout-factor", f"{options.timeout_factor:g}"]
-    return command
 
 
 def _find_simulator(given: Path | None) -> Path:
@@ -343,28 +255,3 @@ def _prepare_guest(name: str) -> Path:
     if program.parent.name == "bin" and program.parent.parent.parent == CHECKOUT / "build":
         arguments = ["--preset", program.parent.parent.name, name]
     return run_script(CHECKOUT / "scripts/guest", *arguments)
-
-
-def _prepare_report(report: Path) -> None:
-    """Make the report's folder and remove what an earlier run left in it, and nothing else."""
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-        for name in ("report.json", "junit.xml"):
-            (report / name).unlink(missing_ok=True)
-        for name in ("cases", "guests"):
-            shutil.rmtree(report / name, ignore_errors=True)
-            (report / name).mkdir()
-    except OSError as error:
-        raise UsageError(f"--report {report}: {error.strerror}") from error
-
-
-def _by_requirement(plugin: ConformPlugin, requirements: Catalogue) -> list[RequirementResult]:
-    return [
-        RequirementResult(requirements[name], plugin.results[name])
-        for name in requirements
-        if name in plugin.results
-    ]
-
-
-def _count_for(requirements: Catalogue, side: Side) -> int:
-    return sum(r.side in (side, Side.BOTH) for r in requirements.values())
