@@ -21,8 +21,9 @@ struct bench {
 	uint32_t src, batch, window, size;
 	uint64_t limit; /* messages, UINT64_MAX: none */
 	uint64_t sent, damaged;
-	uint64_t start, end; /* end: when the last one arrived */
-	uint64_t turn_time;  /* when this turn took its first message, 0: not yet */
+	uint64_t start, end;   /* end: when the last one arrived */
+	uint64_t turn_time;    /* when this turn took its first message, 0: not yet */
+	bool short_of_buffers; /* and host_wait() told so */
 	struct sequence sequence;
 	struct histogram latency;
 	uint64_t times[TIMES]; /* when a number was sent */
@@ -149,6 +150,27 @@ static void stalled(const char *what)
 		     (double)bench.session->options->timeout / 1e9);
 }
 
+/* As many whole batches as the window has room for. Return: false when it is over. */
+static bool fill_window(uint64_t received, uint64_t now)
+{
+	uint32_t count;
+
+	while ((count = batch_left()) != 0 && bench.sent - received + count <= bench.window) {
+		int sent = send_batch(count, now);
+
+		if (sent < 0)
+			return false;
+		/* The answer may come before the buffer of the question does. */
+		if (bench.short_of_buffers != ((uint32_t)sent < count)) {
+			bench.short_of_buffers = !bench.short_of_buffers;
+			host_wait_returned(bench.host, bench.short_of_buffers);
+		}
+		if (bench.short_of_buffers)
+			break;
+	}
+	return true;
+}
+
 static void run_echo(void)
 {
 	const struct options *options = bench.session->options;
@@ -157,19 +179,13 @@ static void run_echo(void)
 	bool sending = true;
 
 	for (;;) {
-		uint64_t in_flight = bench.sent - received;
-
 		if (sending &&
 		    (now >= stop || bench.sent == bench.limit || session_stopped(bench.session)))
 			sending = false;
-		if (!sending && (in_flight == 0 || session_stopped(bench.session)))
+		if (!sending && (bench.sent == received || session_stopped(bench.session)))
 			break;
-		if (sending && in_flight + batch_left() <= bench.window) {
-			int sent = send_batch(batch_left(), now);
-
-			if (sent < 0)
-				break;
-		}
+		if (sending && !fill_window(received, now))
+			break;
 		if (take(progress + options->timeout) < 0)
 			break;
 		if (bench.sequence.received != received) {

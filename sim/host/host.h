@@ -96,6 +96,7 @@ struct host {
 	unsigned int endpoint_count, last_endpoint;
 	struct channels channels;
 	struct host_stats stats;
+	bool wait_returned;
 	bool failed; /* connection or ring is of no more use */
 	char error[320];
 	uint8_t copy[HOST_MAX_MESSAGE];
@@ -255,7 +256,8 @@ int host_announce(struct host *host, const char *name, uint32_t addr, bool creat
  *
  * At most one ring of messages a call.
  *
- * Return: messages taken; -EPROTO when the remote broke a ring; -EPIPE.
+ * Return: messages taken, and send buffers that came back if host_wait_returned() is on;
+ * -EPROTO when the remote broke a ring; -EPIPE.
  */
 int host_turn(struct host *host);
 
@@ -279,6 +281,15 @@ int host_wait(struct host *host, uint64_t deadline);
  * To be followed by host_turn() before host_wait().
  */
 void host_wait_returned(struct host *host, uint32_t count);
+
+/**
+ * host_drain() - wait until the remote has returned all send buffers
+ * @host: started host; not from a callback
+ * @deadline: host_now() time
+ *
+ * Return: 0; -ETIMEDOUT; -EINTR after a signal; another negative errno when the session is over.
+ */
+int host_drain(struct host *host, uint64_t deadline);
 
 /**
  * host_outstanding() - send buffers that the remote has not returned

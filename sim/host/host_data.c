@@ -282,6 +282,20 @@ int host_send(struct host *host, uint32_t src, uint32_t dst, const void *payload
 	return ret < 0 ? ret : host_flush(host);
 }
 
+int host_drain(struct host *host, uint64_t deadline)
+{
+	int ret;
+
+	host_wait_returned(host, 1);
+	do {
+		ret = host_turn(host);
+		if (ret == 0 && host_outstanding(host) != 0)
+			ret = wait_or_time_out(host, deadline);
+	} while (ret >= 0 && host_outstanding(host) != 0);
+	host_wait_returned(host, 0);
+	return ret < 0 ? ret : 0;
+}
+
 uint32_t host_outstanding(const struct host *host)
 {
 	return host->out.count - host->free_count;
@@ -289,6 +303,7 @@ uint32_t host_outstanding(const struct host *host)
 
 void host_wait_returned(struct host *host, uint32_t count)
 {
+	host->wait_returned = count != 0;
 	if (host->options.poll)
 		return;
 	if (count != 0)
@@ -317,9 +332,14 @@ int host_turn(struct host *host)
 	if (ret < 0)
 		return ring_broken(host, RPMSG_QUEUE_INPUT);
 	if (host->free_count < host->out.count) {
+		uint32_t before = host->free_count;
+
 		ret = take_returned(host);
 		if (ret < 0)
 			return ret;
+		/* Whoever waits for them must not go to sleep now. */
+		if (host->wait_returned)
+			taken += host->free_count - before;
 	}
 	if (taken > 0)
 		host->idle_turns = 0;

@@ -151,8 +151,8 @@ void command_listen(struct session *session)
 		ret = -1;
 	while (ret >= 0 && !session_stopped(session) && !is_enough(session))
 		ret = session_turn(session, HOST_NO_DEADLINE);
-	/* NS-019: who goes withdraws. */
-	if (announced && !session->host.failed)
-		announce(session, addr, false);
+	/* NS-019: who goes withdraws; what the remote has not read when it is stopped is lost. */
+	if (announced && !session->host.failed && announce(session, addr, false))
+		host_drain(&session->host, host_now() + options->timeout);
 	report(session);
 }
