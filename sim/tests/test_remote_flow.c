@@ -520,6 +520,38 @@ static void test_remote_asks_for_kicks_before_it_sleeps_with_flags(void **state)
 	check_kicks(HOST_WITHOUT_NS & ~VIRTIO_BIT(VIRTIO_F_RING_EVENT_IDX));
 }
 
+/* Sends one more while the remote wants no kicks: this one comes without. */
+static void send_when_called(struct remote_host *of, unsigned int queue)
+{
+	if (queue == OUTPUT) {
+		of->on_call = NULL;
+		assert_false(next_wants_kick(OUTPUT));
+	}
+}
+
+static void check_message_without_kick_is_found(uint64_t features)
+{
+	host_detach(&host);
+	host_attach(&host, features);
+	host_run(&host);
+	send_number(SINK_ADDR, 0, 8);
+	host.on_call = send_when_called;
+	assert_true(remote_run(host.remote, 100));
+	assert_int_equal(stats()->received, 1);
+	assert_false(remote_run(host.remote, 100));
+	assert_int_equal(stats()->received, 2);
+}
+
+static void test_remote_finds_what_came_before_it_asked_for_kicks_with_event_idx(void **state)
+{
+	check_message_without_kick_is_found(HOST_WITHOUT_NS);
+}
+
+static void test_remote_finds_what_came_before_it_asked_for_kicks_with_flags(void **state)
+{
+	check_message_without_kick_is_found(HOST_WITHOUT_NS & ~VIRTIO_BIT(VIRTIO_F_RING_EVENT_IDX));
+}
+
 static void test_remote_wants_no_kicks_while_work_is_left(void **state)
 {
 	host_detach(&host);
@@ -586,6 +618,8 @@ int main(void)
 		ON_HOST(test_remote_calls_can_be_switched_off_with_flags),
 		ON_HOST(test_remote_asks_for_kicks_before_it_sleeps_with_event_idx),
 		ON_HOST(test_remote_asks_for_kicks_before_it_sleeps_with_flags),
+		ON_HOST(test_remote_finds_what_came_before_it_asked_for_kicks_with_event_idx),
+		ON_HOST(test_remote_finds_what_came_before_it_asked_for_kicks_with_flags),
 		ON_HOST(test_remote_wants_no_kicks_while_work_is_left),
 		ON_HOST(test_remote_counts_kicks_and_tells_them),
 	};

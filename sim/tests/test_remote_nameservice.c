@@ -569,6 +569,19 @@ static void test_remote_other_channels_are_remembered_when_one_is_forgotten(void
 	assert_int_equal(peer_of(1026), RPMSG_ADDR_ANY);
 }
 
+static void test_remote_channel_that_came_later_is_forgotten_too(void **state)
+{
+	attach_and_run();
+	host_announces("a", 0x500, RPMSG_NS_CREATE);
+	host_announces("b", 0x501, RPMSG_NS_CREATE);
+	host_announces("b", 0x501, RPMSG_NS_CREATE); /* no second one */
+	host_announces("b", 0x501, RPMSG_NS_DESTROY);
+	host_service(&host, "b", "echo", RPMSG_ADDR_ANY);
+	host_service(&host, "a", "echo", RPMSG_ADDR_ANY);
+	assert_int_equal(peer_of(1024), RPMSG_ADDR_ANY);
+	assert_int_equal(peer_of(1025), 0x500);
+}
+
 static void test_remote_search_among_many_services_is_paid_for_out_of_the_budget(void **state)
 {
 	const uint32_t flags[] = {RPMSG_NS_CREATE, RPMSG_NS_DESTROY};
@@ -694,6 +707,7 @@ int main(void)
 		ON_HOST(test_remote_destroyed_channel_leaves_its_service_without_peer),
 		ON_HOST(test_remote_destroyed_channel_is_forgotten),
 		ON_HOST(test_remote_other_channels_are_remembered_when_one_is_forgotten),
+		ON_HOST(test_remote_channel_that_came_later_is_forgotten_too),
 		ON_HOST(test_remote_search_among_many_services_is_paid_for_out_of_the_budget),
 		ON_HOST(test_remote_destroy_of_unknown_channel_is_harmless),
 		ON_HOST(test_remote_channel_with_address_any_is_nobodys_peer),

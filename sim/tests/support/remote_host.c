@@ -50,6 +50,8 @@ static void on_call(void *ctx, unsigned int queue)
 
 	host->calls[queue]++;
 	log_number(host, 0xca11 + queue);
+	if (host->on_call != NULL)
+		host->on_call(host, queue);
 }
 
 static void on_broken(void *ctx, unsigned int queue)

@@ -60,7 +60,9 @@ struct remote_host {
 	uint64_t violations[VIOLATION_COUNT];
 	uint64_t violation_count;
 	struct violation_record last_violation;
-	void (*on_violation)(struct remote_host *host); /* what a hostile host does meanwhile */
+	/* What a host does while the remote is at work. */
+	void (*on_violation)(struct remote_host *host);
+	void (*on_call)(struct remote_host *host, unsigned int queue);
 	struct host_event *events;
 	uint32_t event_count;
 	uint8_t *log; /* everything that was told, byte for byte */
