@@ -16,10 +16,14 @@ from rpmsg_conformance.virtio.config import EXACT, Config, Layout
 from rpmsg_conformance.virtio.constants import Feature, ProtocolFeature, Status, bit
 from rpmsg_conformance.virtio.errors import PeerClosed, PeerTimeout, Refused, RingBroken
 from rpmsg_conformance.virtio.host import LOCAL_ADDR, Host, Message
+from rpmsg_conformance.virtio.ring import Used
 from rpmsg_conformance.virtio.ring_raw import RawRing
 
 #: An address that nothing uses on either side.
 NOBODY: Final = 0x5EADBEE0
+
+#: Address from which the well-formed exchanges come: what a case itself sends gets in no way.
+EXCHANGE_ADDR: Final = 1031
 
 #: How long a queue that says nothing has before it counts as stopped, in seconds.
 _SILENCE: Final = 0.3
@@ -44,6 +48,25 @@ class RemoteHost(Host):
         super().__init__(path, config)
         self.service = echo
         self._serial = 0
+        #: Every message as the used length covers it, name service included.
+        self.wire: list[bytes] = []
+        #: What came back of receive buffers that a case has made itself.
+        self.foreign: list[Used] = []
+
+    def _take_in(self, used: Used) -> None:
+        if used.chain.owner is None:
+            self.foreign.append(used)
+            return
+        if len(used.chain.segments) == 1:
+            segment = used.chain.segments[0]
+            self.wire.append(
+                self.session.memory.read(segment.address, min(used.length, segment.length))
+            )
+        super()._take_in(used)
+
+    def wire_of_session(self) -> list[bytes]:
+        """Those of the messages that came since the last start or restart."""
+        return self.wire[len(self.wire) - self.received :]
 
     @property
     def echo_addr(self) -> int:
@@ -65,7 +88,7 @@ class RemoteHost(Host):
             self.wait_for_channel(service.name)
 
     def check(
-        self, payload: bytes | None = None, *, layout: Layout = EXACT, src: int = LOCAL_ADDR,
+        self, payload: bytes | None = None, *, layout: Layout = EXACT, src: int = EXCHANGE_ADDR,
         timeout: float | None = None,
     ) -> Message | None:
         """A well-formed exchange that has to succeed: an echo, else the return of a send buffer.
@@ -88,18 +111,38 @@ class RemoteHost(Host):
         order. Raises Unmet and PeerError."""
         wanted = [b"%d " % number + bytes(size) for number in range(first, first + count)]
         for payload in wanted:
-            self.send(LOCAL_ADDR, self.echo_addr, payload)
-        expect_equal("the echoes", self.take(count), wanted)
+            self.send(EXCHANGE_ADDR, self.echo_addr, payload)
+        expect_equal("the echoes", self.take(count, dst=EXCHANGE_ADDR), wanted)
 
-    def take(self, count: int, timeout: float | None = None) -> list[bytes]:
-        """Payloads of the next ``count`` echoes."""
+    def take(
+        self, count: int, timeout: float | None = None, *, dst: int = LOCAL_ADDR
+    ) -> list[bytes]:
+        """Payloads of the next ``count`` echoes to ``dst``."""
         addr = self.echo_addr
-        return [self.receive(timeout, src=addr, dst=LOCAL_ADDR).payload for _ in range(count)]
+        return [self.receive(timeout, src=addr, dst=dst).payload for _ in range(count)]
 
     @property
     def queue_errors(self) -> list[Anomaly]:
         """Errors of rings that the back-end has signalled."""
         return self.log.of(Kind.VRING_ERROR)
+
+    def clear_way(self, queue: int) -> None:
+        """See that what is made available next is what the device looks at next.
+
+        Receive buffers are all used up and kept here until let_go().
+        """
+        if queue == c.QUEUE_OUTPUT:
+            self.wait(lambda: not self.output.ring.outstanding, what="return of send buffers")
+            return
+        self.hold_receive()
+        while self.input.ring.outstanding:
+            self.check()
+
+    def let_go(self, queue: int) -> None:
+        """Give the device its receive buffers back, behind what was made available meanwhile."""
+        if queue == c.QUEUE_INPUT:
+            self.hold_receive(False)
+            self.repost()
 
     def raw(self, queue: int) -> RawRing:
         """The raw half of a queue's ring."""
@@ -120,7 +163,7 @@ class RemoteHost(Host):
         began = time.monotonic()
         try:
             self.send(
-                LOCAL_ADDR, NOBODY if addr is None else self.echo_addr, payload, timeout=0
+                EXCHANGE_ADDR, NOBODY if addr is None else self.echo_addr, payload, timeout=0
             )
             before = self.output.ring.outstanding
         except PeerClosed:
