@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rpmsg_conformance import __version__, baseline, catalogue, processes
+from rpmsg_conformance import __version__, baseline, catalogue, checker, coverage, processes
+from rpmsg_conformance import report_matrix
 from rpmsg_conformance.catalogue import Side
 from rpmsg_conformance.expect import TargetUnreachable
 from rpmsg_conformance.guest import run_script
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     options = _parser().parse_args(arguments)
+    options.arguments = arguments
     try:
         with processes.guarded():
             return int(options.run(options))
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Judge an implementation of virtio-rpmsg against a catalogue of requirements.",
     )
     parser.add_argument("--version", action="version", version=f"rpmsg-conform {__version__}")
-    suites = parser.add_subparsers(dest="suite", required=True, metavar="SUITE")
+    suites = parser.add_subparsers(dest="suite", required=True, metavar="COMMAND")
     host = suites.add_parser(
         "host",
         help="judge a host: a kernel in QEMU, with rpmsg-sim as its remote",
@@ -123,6 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     add_options(remote)
     add_plan_options(remote)
     remote.set_defaults(run=_remote)
+
+    for module in (report_matrix, coverage, checker):
+        module.add_command(suites)
     return parser
 
 

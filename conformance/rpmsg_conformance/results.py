@@ -37,6 +37,8 @@ class CaseResult:
     """What was seen, where that is worth keeping whatever the verdict."""
     traceback: str = ""
     console: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    """The last messages of the case, decoded, one a line, oldest first."""
     artefacts: Path | None = None
     repeat: str = ""
     deviation: Deviation | None = None
@@ -68,6 +70,16 @@ class RequirementResult:
         return ""
 
 
+@dataclass(frozen=True)
+class NotRun:
+    """A requirement of this side that the run says nothing about, and why."""
+
+    requirement: Requirement
+    covered: bool
+    """Whether the suite has a case for it."""
+    reason: str
+
+
 @dataclass
 class RunResult:
     """A whole run, as the reports show it."""
@@ -90,6 +102,11 @@ class RunResult:
     started: datetime.datetime
     seconds: float
     report: Path | None = None
+    command: str = ""
+    """The command line of the run, as a shell would take it."""
+    profile: str | None = None
+    """The family of implementations that was judged; None when all requirements were asked for."""
+    not_run: list[NotRun] = field(default_factory=list)
 
     @property
     def cases(self) -> list[CaseResult]:

@@ -7,6 +7,7 @@ import argparse
 import datetime
 import json
 import math
+import shlex
 import shutil
 import sys
 import time
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from rpmsg_conformance import baseline, junit, processes, report_json
+from rpmsg_conformance import baseline, coverage, junit, processes
+from rpmsg_conformance import report_html, report_json, report_tap
 from rpmsg_conformance.baseline import Baseline
 from rpmsg_conformance.catalogue import PROFILES, Catalogue, Level, Side
 from rpmsg_conformance.plan import Case, Planned
@@ -36,6 +38,9 @@ CHECKOUT: Final = SUITES.parent
 
 #: Exit status of a run that a signal ended: as a shell reports it.
 EXIT_SIGNAL: Final = 128
+
+#: Files of a report that a run replaces.
+REPORT_FILES: Final = ("report.json", "junit.xml", "report.tap", "index.html")
 
 #: Folders of a report that a run empties.
 _REPORT_FOLDERS: Final = ("cases", "guests", "remote")
@@ -116,7 +121,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="a WARN fails the run as well")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each case, too")
-    parser.set_defaults(profile=None, seed=0, shuffle=False, jobs=1)
+    parser.set_defaults(profile=None, seed=0, shuffle=False, jobs=1, arguments=[])
 
 
 def add_plan_options(parser: argparse.ArgumentParser) -> None:
@@ -257,6 +262,7 @@ class SuiteRun:
         started = datetime.datetime.now(datetime.timezone.utc)
         begun = time.monotonic()
         plan = self.collect().plan
+        holes = coverage.load_holes(SUITES / "uncovered.toml")
         if plan and all(p.excluded is not None or p.skipped is not None for p in plan):
             print("rpmsg-conform: no case is left to run; --dry-run shows why", file=sys.stderr)
             return EXIT_NOTHING_RUN
@@ -274,6 +280,9 @@ class SuiteRun:
         else:
             ran = self.run_here(whole, target)
 
+        not_run = coverage.not_run(
+            self.requirements, self.suite.side, plan, ran.results, holes, options.profile
+        )
         run = RunResult(
             target=ran.described,
             requirements=[
@@ -281,9 +290,7 @@ class SuiteRun:
                 for name in self.requirements
                 if name in ran.results
             ],
-            total_requirements=sum(
-                r.side in (self.suite.side, Side.BOTH) for r in self.requirements.values()
-            ),
+            total_requirements=len(not_run) + len(ran.results),
             excluded=sum(planned.excluded is not None for planned in plan),
             baseline=whole.baseline,
             stale=[],
@@ -297,6 +304,9 @@ class SuiteRun:
             started=started,
             seconds=time.monotonic() - begun,
             report=report,
+            command=shlex.join([*repeat_start(self.suite.name)[:-1], *options.arguments]),
+            profile=options.profile,
+            not_run=not_run,
         )
         if ran.interrupted is None:
             run.stale = whole.baseline.stale(
@@ -350,7 +360,7 @@ def prepare_report(report: Path) -> None:
     """Make the report's folder and remove what an earlier run left in it, and nothing else."""
     try:
         report.mkdir(parents=True, exist_ok=True)
-        for name in ("report.json", "junit.xml"):
+        for name in REPORT_FILES:
             (report / name).unlink(missing_ok=True)
         for name in _REPORT_FOLDERS:
             shutil.rmtree(report / name, ignore_errors=True)
@@ -365,6 +375,8 @@ def write_reports(suite: str, run: RunResult) -> None:
     try:
         report_json.write(run.report / "report.json", suite, run)
         junit.write(run.report / "junit.xml", suite, run)
+        report_tap.write(run.report / "report.tap", suite, run)
+        report_html.write(run.report / "index.html", report_json.as_object(suite, run))
     except OSError as error:
         run.harness.append(f"the report cannot be written: {error}")
 

@@ -114,7 +114,8 @@ class Terminal:
         if run.interrupted is not None:
             self.error(f"interrupted by {run.interrupted}; the cases above are all that was run")
         if run.report is not None:
-            self._write(f"report: {_short(run.report)} (report.json, junit.xml, cases/)")
+            files = "index.html, report.json, junit.xml, report.tap, cases/"
+            self._write(f"report: {_short(run.report)} ({files})")
 
     def list_cases(self, plan: Sequence[Planned], with_reasons: bool) -> None:
         """The cases by requirement; with the reason where one would not run."""

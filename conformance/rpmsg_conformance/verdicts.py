@@ -98,6 +98,11 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_RANK.index)
 
 
+def severity(verdict: Verdict) -> int:
+    """How bad a verdict is beside the others: 0 is the best."""
+    return _RANK.index(verdict)
+
+
 def gates(verdict: Verdict, strict: bool = False) -> bool:
     """Whether the run fails because of this verdict; ``strict`` lets a WARN fail it too."""
     return verdict in _GATING or (strict and verdict is Verdict.WARN)

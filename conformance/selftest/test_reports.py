@@ -202,6 +202,7 @@ def test_json_report_is_versioned_and_complete(make_run: MakeRun, tmp_path: Path
     assert report["exit_code"] == 1
     assert report["counts"] == {
         "catalogue": 4,
+        "covered": 1,
         "run": 1,
         "judged": 1,
         "cases": 2,
