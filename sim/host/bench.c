@@ -351,7 +351,9 @@ static double percentile_us(uint32_t per_mille)
 
 static void print_result_json(const struct session *session, const struct result *result)
 {
-	const struct frontend *fe = &session->host.fe;
+	const struct frontend_queue *queues = session->host.fe.queues;
+	uint64_t kicks = queues[0].kicks + queues[1].kicks;
+	uint64_t calls = queues[0].calls + queues[1].calls;
 	json_t *summary = session_summary(session);
 	json_t *latency = json_null();
 
@@ -369,20 +371,21 @@ static void print_result_json(const struct session *session, const struct result
 			  (json_int_t)bench.batch, "window", (json_int_t)bench.window, "sent",
 			  (json_int_t)bench.sent, "messages", (json_int_t)result->messages,
 			  "seconds", result->seconds, "per_second", result->rate));
-	json_object_update_new(
-		summary,
-		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "lost", (json_int_t)result->lost,
-			  "duplicated", (json_int_t)bench.sequence.duplicated, "reordered",
-			  (json_int_t)bench.sequence.late, "damaged", (json_int_t)bench.damaged,
-			  "kicks", (json_int_t)(fe->queues[0].kicks + fe->queues[1].kicks), "calls",
-			  (json_int_t)(fe->queues[0].calls + fe->queues[1].calls), "latency_us",
-			  latency));
+	json_object_update_new(summary,
+			       json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "lost",
+					 (json_int_t)result->lost, "duplicated",
+					 (json_int_t)bench.sequence.duplicated, "reordered",
+					 (json_int_t)bench.sequence.late, "damaged",
+					 (json_int_t)bench.damaged, "kicks", (json_int_t)kicks,
+					 "calls", (json_int_t)calls, "latency_us", latency));
 	session_print(summary);
 }
 
 static void print_result(const struct session *session, const struct result *result)
 {
-	const struct frontend *fe = &session->host.fe;
+	const struct frontend_queue *queues = session->host.fe.queues;
+	uint64_t kicks = queues[0].kicks + queues[1].kicks;
+	uint64_t calls = queues[0].calls + queues[1].calls;
 
 	printf("%s %s (%" PRIu32 "): %" PRIu32 " bytes, batch %" PRIu32 ", window %" PRIu32
 	       ", %s\n",
@@ -397,9 +400,8 @@ static void print_result(const struct session *session, const struct result *res
 		       percentile_us(999), percentile_us(1000));
 	printf("  lost %" PRIu64 ", duplicated %" PRIu64 ", reordered %" PRIu64 ", damaged %" PRIu64
 	       "; %" PRIu64 " kicks, %" PRIu64 " interrupts\n",
-	       result->lost, bench.sequence.duplicated, bench.sequence.late, bench.damaged,
-	       fe->queues[0].kicks + fe->queues[1].kicks,
-	       fe->queues[0].calls + fe->queues[1].calls);
+	       result->lost, bench.sequence.duplicated, bench.sequence.late, bench.damaged, kicks,
+	       calls);
 	session_print_findings(session);
 }
 

@@ -176,8 +176,9 @@ static int read_buffer_sizes(struct host *host)
 static int make_pool(struct host *host, struct host_pool *pool, uint32_t count)
 {
 	pool->count = count;
-	pool->memory = frontend_alloc(&host->fe, slot_size(pool->size) * count, BUFFER_ALIGN,
-				      &pool->guest_addr);
+	pool->distance = slot_size(pool->size);
+	pool->memory =
+		frontend_alloc(&host->fe, pool->distance * count, BUFFER_ALIGN, &pool->guest_addr);
 	return pool->memory ? 0 : -ENOSPC;
 }
 
@@ -201,7 +202,7 @@ static int make_buffers(struct host *host)
 		return host_fail(host, -ENOMEM, "out of memory");
 	/* The first one given out is the first in memory. */
 	for (uint32_t i = 0; i < count; i++)
-		host->free_out[i] = count - 1 - i;
+		host->free_out[i] = host->out.memory + (count - 1 - i) * host->out.distance;
 	host->free_count = count;
 	return 0;
 }

@@ -77,8 +77,9 @@ struct host_stats {
 struct host_pool {
 	uint8_t *memory; /* shared with the remote */
 	uint64_t guest_addr;
-	uint32_t size;	/* of a buffer */
-	uint32_t count; /* buffers */
+	uint64_t distance; /* bytes from one buffer to the next */
+	uint32_t size;	   /* of a buffer */
+	uint32_t count;	   /* buffers */
 };
 
 struct host {
@@ -88,7 +89,7 @@ struct host {
 	void *ctx;
 	enum wire_order order;
 	struct host_pool in, out;
-	uint32_t *free_out; /* stack of free send buffers */
+	uint8_t **free_out; /* stack of free send buffers */
 	uint32_t free_count;
 	uint32_t post_batch; /* receive buffers that are shown to the remote at once */
 	uint32_t idle_turns; /* polling: since something came */

@@ -32,10 +32,10 @@ static struct drvq *out_queue(struct host *host)
 	return &host->fe.queues[RPMSG_QUEUE_OUTPUT].dq;
 }
 
-static uint64_t slot_offset(const struct host_pool *pool, uint32_t index)
+/* Where the remote finds a buffer of a pool. */
+static uint64_t guest_addr(const struct host_pool *pool, const uint8_t *buffer)
 {
-	/* The distance of two buffers, as make_pool() laid them out. */
-	return (uint64_t)index * ((pool->size + 63U) & ~63U);
+	return pool->guest_addr + (uint64_t)(buffer - pool->memory);
 }
 
 /* A ring cannot be followed any more. */
@@ -70,18 +70,17 @@ static int publish(struct host *host, unsigned int queue)
 
 /* receiving */
 
-static int post(struct host *host, uint32_t index)
+static int post(struct host *host, uint8_t *buffer)
 {
-	struct drvq_buf buf = {.addr = host->in.guest_addr + slot_offset(&host->in, index),
-			       .len = host->in.size};
+	struct drvq_buf buf = {.addr = guest_addr(&host->in, buffer), .len = host->in.size};
 
-	return drvq_add(in_queue(host), &buf, 0, 1, (void *)(uintptr_t)index);
+	return drvq_add(in_queue(host), &buf, 0, 1, buffer);
 }
 
 int host_post_all(struct host *host)
 {
 	for (uint32_t i = 0; i < host->in.count; i++) {
-		int ret = post(host, i);
+		int ret = post(host, host->in.memory + i * host->in.distance);
 
 		if (ret < 0)
 			return host_fail(host, ret, "cannot post a receive buffer: %s",
@@ -151,8 +150,7 @@ static void deliver(struct host *host, const struct host_message *message)
  */
 static void receive(struct host *host, const struct drvq_used *used)
 {
-	const uint8_t *shared =
-		host->in.memory + slot_offset(&host->in, (uint32_t)(uintptr_t)used->cookie);
+	const uint8_t *shared = used->cookie;
 	struct host_message message = {.used_len = used->len, .desc_id = used->head};
 
 	host->stats.received++;
@@ -186,7 +184,7 @@ static int take_returned(struct host *host)
 	int ret;
 
 	while ((ret = drvq_get(out_queue(host), &used)) == 1) {
-		host->free_out[host->free_count++] = (uint32_t)(uintptr_t)used.cookie;
+		host->free_out[host->free_count++] = used.cookie;
 		host->stats.returned++;
 		if (__builtin_expect(used.len != 0, 0))
 			host_find(host, FINDING_TX_USED_LEN, FINDING_NONE, 0, used.len);
@@ -196,26 +194,23 @@ static int take_returned(struct host *host)
 
 uint8_t *host_begin(struct host *host, uint32_t size)
 {
-	uint32_t index;
-
 	if (size > host_max_payload(host) || host->failed)
 		return NULL;
 	if (host->free_count == 0 && (take_returned(host) < 0 || host->free_count == 0))
 		return NULL;
-	index = host->free_out[host->free_count - 1];
-	return host->out.memory + slot_offset(&host->out, index) + RPMSG_HDR_SIZE;
+	return host->free_out[host->free_count - 1] + RPMSG_HDR_SIZE;
 }
 
 int host_commit(struct host *host, uint32_t src, uint32_t dst, uint32_t size)
 {
 	struct rpmsg_hdr hdr = {.src = src, .dst = dst, .len = (uint16_t)size};
-	uint32_t index = host->free_out[host->free_count - 1];
-	uint64_t offset = slot_offset(&host->out, index);
-	struct drvq_buf buf = {.addr = host->out.guest_addr + offset, .len = RPMSG_HDR_SIZE + size};
+	uint8_t *buffer = host->free_out[host->free_count - 1];
+	struct drvq_buf buf = {.addr = guest_addr(&host->out, buffer),
+			       .len = RPMSG_HDR_SIZE + size};
 
-	rpmsg_hdr_encode(&hdr, host->out.memory + offset, host->order);
+	rpmsg_hdr_encode(&hdr, buffer, host->order);
 	/* As many buffers as entries at the most: only a broken ring refuses one. */
-	if (drvq_add(out_queue(host), &buf, 1, 0, (void *)(uintptr_t)index) < 0)
+	if (drvq_add(out_queue(host), &buf, 1, 0, buffer) < 0)
 		return ring_broken(host, RPMSG_QUEUE_OUTPUT);
 	host->free_count--;
 	host->stats.sent++;
@@ -323,7 +318,7 @@ int host_turn(struct host *host)
 	while (taken < host->in.count && (ret = drvq_get(in_queue(host), &used)) == 1) {
 		receive(host, &used);
 		/* The entry of the buffer is free again, so that there is one for it. */
-		post(host, (uint32_t)(uintptr_t)used.cookie);
+		post(host, used.cookie);
 		taken++;
 		if (in_queue(host)->pending >= host->post_batch &&
 		    publish(host, RPMSG_QUEUE_INPUT) < 0)

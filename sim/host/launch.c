@@ -115,15 +115,15 @@ static void remove_directory(const char *path)
 {
 	DIR *directory = opendir(path);
 	const struct dirent *entry;
+	int fd = directory ? dirfd(directory) : -1;
 
-	/* One thread: readdir() is safe. */
-	// NOLINTNEXTLINE(concurrency-mt-unsafe)
-	while (directory && (entry = readdir(directory))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	}
-	if (directory)
+	if (fd >= 0) {
+		while ((entry = readdir(directory))) {
+			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+				unlinkat(fd, entry->d_name, 0);
+		}
 		closedir(directory);
+	}
 	rmdir(path);
 }
 

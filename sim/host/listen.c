@@ -49,7 +49,7 @@ static void print_json(const struct host_message *message, double when)
 	const struct rpmsg_hdr *hdr = &message->hdr;
 	static const char digits[] = "0123456789abcdef";
 
-	for (uint32_t i = 0; i < hdr->len; i++) {
+	for (size_t i = 0; i < hdr->len; i++) {
 		hex[2 * i] = digits[message->payload[i] >> 4];
 		hex[2 * i + 1] = digits[message->payload[i] & 15];
 	}

@@ -104,7 +104,7 @@ class Backend(threading.Thread):
                         os.read(int(fd), 8)
                 if self.sock in ready:
                     self._serve()
-                else:
+                if ready != [self.sock]:
                     self._work()
         except (EOFError, ConnectionError, self.Hangup):
             self.sock.close()
