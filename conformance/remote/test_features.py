@@ -10,6 +10,7 @@ import pytest
 from rpmsg_conformance.expect import expect, expect_equal
 from rpmsg_conformance.remote_fixtures import Connect, Observe
 from rpmsg_conformance.remote_host import RemoteHost, expect_reaction, refusal
+from rpmsg_conformance.remote_target import RemoteTarget
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio.config import BASIC_FEATURES, Config
 from rpmsg_conformance.virtio.constants import Feature, ProtocolFeature, bit
@@ -67,9 +68,12 @@ def test_features_version_1_is_offered(host: RemoteHost) -> None:
 
 
 @pytest.fixture
-def remote_bufsz(connect: Connect) -> RemoteHost:
+def remote_bufsz(remote: RemoteTarget) -> RemoteHost:
     """A host with F_BUFSZ negotiated; skips where it is not offered."""
-    host = connect(Config(features=BASIC_FEATURES | bit(F_BUFSZ), required=bit(F_BUFSZ)))
+    with remote.judging():
+        host = remote.connect(
+            Config(features=BASIC_FEATURES | bit(F_BUFSZ), required=bit(F_BUFSZ))
+        )
     if not host.session.frontend.has(ProtocolFeature.CONFIG):
         pytest.skip("the back-end does not offer CONFIG")
     return host
