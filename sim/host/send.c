@@ -109,8 +109,7 @@ static uint32_t wait_taken(struct session *session, uint64_t deadline)
 	if (host->failed)
 		return host_outstanding(host);
 	host_wait_returned(host, 1);
-	while (host_turn(host) >= 0 && host_outstanding(host) != 0 &&
-	       session_turn(session, deadline) > 0)
+	while (host_outstanding(host) != 0 && session_turn(session, deadline) > 0)
 		;
 	host_wait_returned(host, 0);
 	return host_outstanding(host);
