@@ -197,6 +197,27 @@ static void test_remote_message_that_waited_counts_for_its_endpoint(void **state
 	assert_int_equal(host_endpoint(&host, SINK_ADDR).sent, 2);
 }
 
+static void test_remote_message_that_waited_keeps_its_header_and_used_length(void **state)
+{
+	const struct remote_message odd = {
+		.hdr = {.src = 9, .dst = 8, .reserved = 7, .len = 6, .flags = 5},
+		.used_len_set = true,
+		.used_len = 8,
+	};
+	struct host_message got;
+
+	remote_hold(host.remote, INPUT, 0);
+	assert_int_equal(remote_send(host.remote, &odd), 1);
+	remote_release(host.remote, INPUT, 0);
+	assert_true(host_receive(&host, &got));
+	assert_int_equal(got.used_len, 8);
+	assert_int_equal(got.hdr.src, 9);
+	assert_int_equal(got.hdr.dst, 8);
+	assert_int_equal(got.hdr.reserved, 7);
+	assert_int_equal(got.hdr.len, 6);
+	assert_int_equal(got.hdr.flags, 5);
+}
+
 static void test_remote_message_that_waits_is_a_copy(void **state)
 {
 	uint8_t bytes[] = "abc";
@@ -593,6 +614,7 @@ int main(void)
 		ON_HOST(test_remote_leaves_messages_with_the_host_while_it_cannot_answer),
 		ON_HOST(test_remote_backlog_takes_as_many_messages_as_configured),
 		ON_HOST(test_remote_message_that_waited_counts_for_its_endpoint),
+		ON_HOST(test_remote_message_that_waited_keeps_its_header_and_used_length),
 		ON_HOST(test_remote_message_that_waits_is_a_copy),
 		ON_HOST(test_remote_held_buffers_stay_while_messages_are_served),
 		ON_HOST(test_remote_release_returns_the_oldest_first),
