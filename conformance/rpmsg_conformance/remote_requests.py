@@ -65,7 +65,7 @@ def replies_to(
     )
     frontend.send_raw(m.encode_message(request, payload, flags=flags, size=size), fds)
     frontend.send(probe)
-    replies = []
+    replies: list[Reply] = []
     while True:
         reply = frontend.receive()
         for fd in reply.fds:
