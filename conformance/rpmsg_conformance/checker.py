@@ -85,8 +85,8 @@ def check_holes(
             key = (requirement.id, suite)
             if requirement.level is Level.MUST and key not in covered and key not in stated:
                 yield (
-                    f"{requirement.id} is a must without a case in the {suite} suite: write one, or "
-                    f"state in {path} why there is none"
+                    f"{requirement.id} is a must without a case in the {suite} suite: write one, "
+                    f"or state in {path} why there is none"
                 )
 
 

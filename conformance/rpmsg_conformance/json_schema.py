@@ -40,7 +40,7 @@ class JsonSchema:
         self._inspect(schema, "schema")
 
     def problems(self, value: Any, strict: bool = False) -> list[str]:
-        """What is wrong with ``value``, each with its place; ``strict`` refuses unknown keys too."""
+        """What is wrong with ``value``, with its place; ``strict`` refuses unknown keys too."""
         return list(self._check(self._root, value, "$", strict))
 
     def _inspect(self, schema: Mapping[str, Any], where: str) -> None:

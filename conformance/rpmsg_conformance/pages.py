@@ -34,7 +34,7 @@ GROUPS: Mapping[str, str] = {
     "KA": "Linux in-kernel interface",
 }
 
-#: Controls but for tab and newline, halves of surrogate pairs, and what turns the direction of text.
+#: Controls but tab and newline, halves of surrogate pairs, and what turns the direction of text.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff0-\uffff"
     "\ud800-\udfff]"

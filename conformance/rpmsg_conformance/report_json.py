@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The run as JSON, for programs; schema/report-1.json describes it.
 
-A reader ignores keys that it does not know. A change that an old reader would misread raises VERSION.
+A reader ignores keys that it does not know. A change that an old one would misread raises VERSION.
 """
 
 from __future__ import annotations

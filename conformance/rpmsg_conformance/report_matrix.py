@@ -65,7 +65,7 @@ class Line:
 
 
 def columns(named: Sequence[tuple[Path, Report]]) -> list[Column]:
-    """The runs under names that tell them apart: the target's, and the file's where that repeats."""
+    """The runs under names that tell them apart: targets, with the file where one repeats."""
     names = [report_html.target_name(report) for _, report in named]
     repeated = {name for name, count in Counter(names).items() if count > 1}
     return [
