@@ -23,6 +23,7 @@ struct backlog_record {
 	uint32_t size; /* payload bytes */
 	uint32_t used_len;
 	bool used_len_set;
+	bool raw, aside; /* as in struct outgoing */
 	uint8_t payload[];
 };
 

@@ -82,36 +82,95 @@ static void count_sent(struct remote *remote, const struct outgoing *out)
 		service->sent++;
 }
 
+/* What a fault can make of a message. */
+struct broken_message {
+	struct outgoing out;
+	struct rpmsg_ns_msg ns;
+	uint8_t notice[FAULT_NOTICE_MAX];
+};
+
+static uint32_t used_len_of(const struct remote *remote, const struct outgoing *out,
+			    const struct virtq_chain *chain)
+{
+	if (out->used_len_set)
+		return out->used_len;
+	return remote->profile->used_len == USED_LEN_WHOLE ? chain->writable
+							   : RPMSG_HDR_SIZE + out->size;
+}
+
+/* An announcement is made anew, since its bytes depend on the order. */
+static void break_notice(struct remote *remote, struct broken_message *broken,
+			 const struct virtq_chain *chain, enum wire_order order, bool due)
+{
+	struct outgoing *out = &broken->out;
+
+	memset(broken->notice, 0, sizeof(broken->notice));
+	rpmsg_ns_encode(out->ns->name, out->ns->addr, out->ns->flags, broken->notice, order);
+	if (due)
+		out->size = fault_notice(remote, broken->notice, out->size, order, chain);
+	out->hdr.len = (uint16_t)out->size;
+	out->payload = broken->notice;
+	/* What is told is what the host gets; one of another size tells it nothing. */
+	out->ns = rpmsg_ns_decode(&broken->ns, out->payload, out->size, order) == 0 ? &broken->ns
+										    : NULL;
+}
+
 /*
  * Fill one buffer of the input queue with one message: the only place where messages leave.
  *
  * Return: 0 when it was sent; -EAGAIN when there is no buffer; -EPROTO when the queue is
  * broken; -EMSGSIZE when the next buffer is too small for it, which stays where it is for a
- * shorter message; -EFAULT when the buffer's memory went away. With the last two the message
- * is given up.
+ * shorter message, or when the size agreed on is; -EFAULT when the buffer's memory went away.
+ * With the last two the message is given up.
  */
 static int put_message(struct remote *remote, const struct outgoing *out)
 {
-	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
-	uint32_t used_len = out->used_len_set ? out->used_len : RPMSG_HDR_SIZE + out->size;
+	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
+	const struct outgoing *wire = out;
+	enum wire_order order = remote->order;
+	struct broken_message broken;
 	struct virtq_chain chain;
 	uint8_t header[RPMSG_HDR_SIZE];
-	bool written;
+	uint32_t used_len;
+	bool due, written;
 	int ret;
 
+	if (queue->limit != 0 && RPMSG_HDR_SIZE + out->size > queue->limit) {
+		remote->stats.send_failed++;
+		return -EMSGSIZE;
+	}
 	ret = take_buffer(remote, &chain);
 	if (ret != 1)
 		return ret == 0 ? -EAGAIN : ret;
 	if (chain.writable < RPMSG_HDR_SIZE + out->size) {
-		virtq_unpop(vq, &chain);
+		virtq_unpop(queue->vq, &chain);
 		remote->stats.send_failed++;
 		return -EMSGSIZE;
 	}
 
 	remote->stats.queues[RPMSG_QUEUE_INPUT].popped++;
+	if (queue->first_size == 0)
+		queue->first_size = chain.writable;
 	checker_input_buffer(remote, &chain);
-	rpmsg_hdr_encode(&out->hdr, header, remote->order);
-	written = write_message(remote, out, header, &chain);
+	used_len = used_len_of(remote, out, &chain);
+	if (fault_due(&remote->faults, FAULT_PLACE_ORDER))
+		order = fault_order(remote, &chain);
+	due = out->ns == NULL ? fault_due(&remote->faults, FAULT_PLACE_MESSAGE)
+			      : !out->aside && fault_due(&remote->faults, FAULT_PLACE_NOTICE);
+	if (due || order != remote->order || remote->profile->dirty_reserved) {
+		broken.out = *out;
+		wire = &broken.out;
+		if (remote->profile->dirty_reserved && !out->raw)
+			broken.out.hdr.reserved = (uint32_t)chain.head << 16;
+		if (out->ns != NULL) {
+			break_notice(remote, &broken, &chain, order, due);
+			used_len = used_len_of(remote, wire, &chain);
+		} else if (due) {
+			fault_message(remote, &broken.out, &chain, &used_len);
+		}
+	}
+	rpmsg_hdr_encode(&wire->hdr, header, order);
+	written = write_message(remote, wire, header, &chain);
 	if (!queue_return(remote, RPMSG_QUEUE_INPUT, chain.head, written ? used_len : 0) ||
 	    !written) {
 		remote->stats.send_failed++;
@@ -121,7 +180,7 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 	count_sent(remote, out);
 	if (remote->ops->event != NULL) {
 		receive_report(remote);
-		report_sent(remote, out, header, &chain, used_len);
+		report_sent(remote, wire, header, &chain, used_len);
 	}
 	return 0;
 }
@@ -136,6 +195,8 @@ static int wait_for_buffer(struct remote *remote, const struct outgoing *out)
 	record->hdr = out->hdr;
 	record->used_len = out->used_len;
 	record->used_len_set = out->used_len_set;
+	record->raw = out->raw;
+	record->aside = out->aside;
 	if (out->size != 0)
 		memcpy(record->payload, out->payload, out->size);
 	remote->stats.backlog = emit_waiting(remote);
@@ -173,38 +234,78 @@ int emit(struct remote *remote, const struct outgoing *out)
 	return ret;
 }
 
-/* Send the oldest of what waits; as put_message(), and -ENOENT when nothing waits. */
-static int pump_one(struct remote *remote)
+static int pump_notice(struct remote *remote, struct service_info *info, struct outgoing *out)
 {
-	struct backlog_record *record = backlog_first(&remote->backlog);
-	uint8_t ns_bytes[RPMSG_NS_MSG_SIZE];
-	struct outgoing out;
-	struct rpmsg_ns_msg ns;
-	struct service_info *info = nameservice_first(remote, &out, &ns);
+	const struct rpmsg_ns_msg *ns = out->ns;
+	uint8_t bytes[RPMSG_NS_MSG_SIZE];
 	int ret;
 
-	if (info != NULL && (record == NULL || info->notice_seq < record->seq)) {
-		rpmsg_ns_encode(ns.name, ns.addr, ns.flags, ns_bytes, remote->order);
-		out.payload = ns_bytes;
-		ret = put_message(remote, &out);
-		if (ret != -EAGAIN && ret != -EPROTO)
-			nameservice_settle(remote, info, ret == 0);
+	rpmsg_ns_encode(ns->name, ns->addr, ns->flags, bytes, remote->order);
+	out->payload = bytes;
+	ret = put_message(remote, out);
+	if (ret == -EAGAIN || ret == -EPROTO)
 		return ret;
-	}
-	if (record == NULL)
-		return -ENOENT;
+	nameservice_settle(remote, info, ret == 0);
+	if (ret == 0 && remote->ns_on && fault_due(&remote->faults, FAULT_PLACE_FOLLOW))
+		fault_follow(remote, ns);
+	return ret;
+}
 
-	out = (struct outgoing){
+static int pump_record(struct remote *remote, const struct backlog_record *record)
+{
+	struct rpmsg_ns_msg ns;
+	struct outgoing out = {
 		.hdr = record->hdr,
 		.payload = record->payload,
 		.size = record->size,
 		.used_len = record->used_len,
 		.used_len_set = record->used_len_set,
+		.raw = record->raw,
+		.aside = record->aside,
 	};
+	int ret;
+
+	if (out.aside && rpmsg_ns_decode(&ns, out.payload, out.size, remote->order) == 0)
+		out.ns = &ns;
 	ret = put_message(remote, &out);
 	if (ret != -EAGAIN && ret != -EPROTO)
 		backlog_remove_first(&remote->backlog);
 	return ret;
+}
+
+/* Send the oldest of what waits; as put_message(), and -ENOENT when nothing waits. */
+static int pump_one(struct remote *remote)
+{
+	const struct backlog_record *record = backlog_first(&remote->backlog);
+	struct outgoing out;
+	struct rpmsg_ns_msg ns;
+	struct service_info *info = nameservice_first(remote, &out, &ns);
+
+	if (info != NULL && (record == NULL || info->notice_seq < record->seq))
+		return pump_notice(remote, info, &out);
+	return record != NULL ? pump_record(remote, record) : -ENOENT;
+}
+
+int emit_ns(struct remote *remote, const char *name, uint32_t addr, uint32_t flags, uint32_t src,
+	    bool now)
+{
+	uint8_t bytes[RPMSG_NS_MSG_SIZE];
+	struct rpmsg_ns_msg ns;
+	const struct outgoing out = {
+		.hdr = {.src = src, .dst = RPMSG_ADDR_NS, .len = RPMSG_NS_MSG_SIZE},
+		.payload = bytes,
+		.size = RPMSG_NS_MSG_SIZE,
+		.aside = true,
+		.ns = &ns,
+	};
+	int ret;
+
+	rpmsg_ns_encode(name, addr, flags, bytes, remote->order);
+	rpmsg_ns_decode(&ns, bytes, sizeof(bytes), remote->order);
+	if (!now)
+		return send_or_wait(remote, &out);
+	ret = put_message(remote, &out);
+	return ret == -EAGAIN ? wait_for_buffer(remote, &out) : ret;
 }
 
 uint32_t emit_pump(struct remote *remote, uint32_t budget)
@@ -244,13 +345,8 @@ bool emit_has_buffer(struct remote *remote)
 
 void emit_give_up(struct remote *remote)
 {
-	struct rpmsg_ns_msg ns;
-	struct outgoing out;
-	struct service_info *info;
-
 	remote->stats.send_failed += emit_waiting(remote);
 	backlog_clear(&remote->backlog);
-	while ((info = nameservice_first(remote, &out, &ns)) != NULL)
-		nameservice_settle(remote, info, false);
+	nameservice_give_up(remote);
 	remote->stats.backlog = 0;
 }

@@ -40,8 +40,12 @@ static struct endpoint_slot *new_slots(unsigned int bits)
 int endpoint_table_init(struct endpoint_table *table, uint32_t max)
 {
 	memset(table, 0, sizeof(*table));
-	/* With max endpoints bound, one of the first max + 1 dynamic addresses is free. */
-	table->dynamic_words = max / 64 + 1;
+	/*
+	 * With max endpoints bound, one of the first max + 2 dynamic addresses is free, also when
+	 * the name service's is among them.
+	 */
+	table->dynamic_words = (max + 1) / 64 + 1;
+	table->first_dynamic = RPMSG_ADDR_FIRST_DYNAMIC;
 	table->bits = FIRST_BITS;
 	table->max = max;
 	table->free = NO_NUMBER;
@@ -85,21 +89,27 @@ struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr)
 
 static bool is_tracked(const struct endpoint_table *table, uint32_t addr)
 {
-	return addr >= RPMSG_ADDR_FIRST_DYNAMIC &&
-	       (addr - RPMSG_ADDR_FIRST_DYNAMIC) / 64 < table->dynamic_words;
+	return addr >= table->first_dynamic &&
+	       (addr - table->first_dynamic) / 64 < table->dynamic_words;
 }
 
 static void mark_bound(struct endpoint_table *table, uint32_t addr)
 {
-	uint32_t bit = addr - RPMSG_ADDR_FIRST_DYNAMIC;
+	uint32_t bit = addr - table->first_dynamic;
 
 	if (is_tracked(table, addr))
 		table->dynamic[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
+void endpoint_table_base(struct endpoint_table *table, uint32_t first)
+{
+	table->first_dynamic = first;
+	mark_bound(table, RPMSG_ADDR_NS);
+}
+
 static void mark_free(struct endpoint_table *table, uint32_t addr)
 {
-	uint32_t bit = addr - RPMSG_ADDR_FIRST_DYNAMIC;
+	uint32_t bit = addr - table->first_dynamic;
 
 	if (!is_tracked(table, addr))
 		return;
@@ -115,8 +125,7 @@ uint32_t endpoint_lowest_free(struct endpoint_table *table)
 	while (table->dynamic[word] == UINT64_MAX)
 		word++;
 	table->dynamic_hint = word;
-	return RPMSG_ADDR_FIRST_DYNAMIC + word * 64 +
-	       (uint32_t)__builtin_ctzll(~table->dynamic[word]);
+	return table->first_dynamic + word * 64 + (uint32_t)__builtin_ctzll(~table->dynamic[word]);
 }
 
 /* ---- binding ---------------------------------------------------------------------------- */

@@ -34,12 +34,13 @@ struct endpoint_slot {
 struct endpoint_table {
 	struct endpoint_slot *slots; /* a power of two of them */
 	struct service *services;    /* max of them; untouched until first bound */
-	uint64_t *dynamic;	     /* one bit an address from RPMSG_ADDR_FIRST_DYNAMIC: bound */
+	uint64_t *dynamic;	     /* one bit an address from first_dynamic: bound */
 	unsigned int bits;	     /* log2 of the number of slots */
 	uint32_t count;
 	uint32_t max;
 	uint32_t fresh; /* services below this number were bound at some time */
 	uint32_t free;	/* number of an unbound one of them, or UINT32_MAX */
+	uint32_t first_dynamic;
 	uint32_t dynamic_words;
 	uint32_t dynamic_hint; /* no word before it has a free bit */
 };
@@ -52,6 +53,15 @@ struct endpoint_table {
  * Return: 0 or -ENOMEM.
  */
 int endpoint_table_init(struct endpoint_table *table, uint32_t max);
+
+/**
+ * endpoint_table_base() - where dynamic addresses start
+ * @table: table that nothing was bound in yet
+ * @first: lowest of them; RPMSG_ADDR_FIRST_DYNAMIC if this is never called
+ *
+ * RPMSG_ADDR_NS is never one of them.
+ */
+void endpoint_table_base(struct endpoint_table *table, uint32_t first);
 
 /**
  * endpoint_table_fini() - free the table; service_info of the endpoints is the caller's
@@ -74,7 +84,7 @@ struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr)
  *
  * Amortised constant time over announcements.
  *
- * Return: address from RPMSG_ADDR_FIRST_DYNAMIC.
+ * Return: address, from the lowest dynamic one on.
  */
 uint32_t endpoint_lowest_free(struct endpoint_table *table);
 

@@ -31,7 +31,11 @@ static void leave_line(struct remote *remote, struct service_info *info, enum no
 
 void nameservice_announce(struct remote *remote, struct service_info *info)
 {
-	if (remote->ns_on && queue_usable(&remote->queues[RPMSG_QUEUE_INPUT]))
+	/* One that is announced was so before DRIVER_OK. */
+	if (info->notice_state == NOTICE_DONE || !queue_usable(&remote->queues[RPMSG_QUEUE_INPUT]))
+		return;
+	if (remote->ns_on ||
+	    (fault_due(&remote->faults, FAULT_PLACE_UNASKED) && fault_unasked(remote)))
 		wait_in_line(remote, info, NOTICE_CREATE);
 }
 
@@ -70,6 +74,14 @@ struct service_info *nameservice_first(struct remote *remote, struct outgoing *o
 	return info;
 }
 
+void nameservice_give_up(struct remote *remote)
+{
+	while (!list_empty(&remote->notices))
+		nameservice_settle(remote,
+				   list_entry(remote->notices.next, struct service_info, notice),
+				   false);
+}
+
 void nameservice_settle(struct remote *remote, struct service_info *info, bool sent)
 {
 	bool created = info->notice_state == NOTICE_CREATE && sent;
@@ -105,6 +117,12 @@ static void charge(struct remote *remote, uint32_t visited)
 }
 
 /* The host has created a channel: the oldest service of that name without a peer gets it. */
+static void acknowledge(struct remote *remote, const struct service *service)
+{
+	emit_ns(remote, service->info->name, service->addr, RPMSG_NS_NUTTX_ACK, service->addr,
+		false);
+}
+
 static void host_created(struct remote *remote, const struct rpmsg_ns_msg *ns)
 {
 	struct host_channel *channel = find_channel(remote, ns->name, ns->addr);
@@ -128,6 +146,8 @@ static void host_created(struct remote *remote, const struct rpmsg_ns_msg *ns)
 		if (channel != NULL)
 			channel->taken = true;
 		service_set_peer(info->service, ns->addr);
+		if (remote->ack_on && ns->flags == RPMSG_NS_CREATE)
+			acknowledge(remote, info->service);
 		service_returned(remote);
 		break;
 	}
@@ -184,6 +204,7 @@ void nameservice_receive(struct remote *remote, struct inbound *in)
 		event.ns = &ns;
 		remote->ops->event(remote->ctx, &event);
 	}
+	checker_ns_flow(remote, in, &ns, find_channel(remote, ns.name, ns.addr) != NULL);
 	/* Only this bit counts, as in Linux rpmsg_ns_cb(); others are the checker's. */
 	if ((ns.flags & RPMSG_NS_DESTROY) != 0)
 		host_destroyed(remote, &ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Giving buffers back, holding them, and calling the host. */
+/* Giving buffers back, and calling the host for them. */
 #include "remote/remote_priv.h"
 
 static REMOTE_COLD void report_returned(struct remote *remote, uint16_t head, uint32_t used_len)
@@ -14,55 +14,55 @@ static REMOTE_COLD void report_returned(struct remote *remote, uint16_t head, ui
 	remote->ops->event(remote->ctx, &event);
 }
 
-bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
+void queue_returned(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
 {
-	if (virtq_push(remote->queues[index].vq, head, used_len) != 0)
-		return false;
 	remote->stats.queues[index].returned++;
 	if (index == RPMSG_QUEUE_OUTPUT && remote->ops->event != NULL)
 		report_returned(remote, head, used_len);
+}
+
+static enum fault_place of_queue(enum fault_place first, unsigned int index)
+{
+	return (enum fault_place)(first + index);
+}
+
+bool queue_push(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
+{
+	struct remote_queue *queue = &remote->queues[index];
+
+	if (fault_due(&remote->faults, of_queue(FAULT_PLACE_RETURN_0, index)) || queue->astray)
+		return fault_return(remote, index, head, used_len);
+	if (virtq_push(queue->vq, head, used_len) != 0)
+		return false;
+	queue_returned(remote, index, head, used_len);
 	return true;
 }
 
-void queue_done_with(struct remote *remote, uint16_t head)
+bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
 {
-	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_OUTPUT];
-
-	if (!queue->holding) {
-		queue_return(remote, RPMSG_QUEUE_OUTPUT, head, 0);
-		return;
-	}
-	/* No more heads than entries of a ring are ever outstanding. */
-	queue->held[(queue->held_first + queue->held_count) % VRING_MAX_SIZE] = head;
-	queue->held_count++;
-	remote->stats.queues[RPMSG_QUEUE_OUTPUT].held = queue->held_count;
-	if (queue->hold_left != 0 && --queue->hold_left == 0)
-		queue->holding = false;
-}
-
-uint32_t queue_release(struct remote *remote, uint32_t count)
-{
-	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_OUTPUT];
-	uint32_t released = 0;
-
-	while (released < count && queue->held_count != 0) {
-		uint16_t head = queue->held[queue->held_first];
-
-		if (!queue_return(remote, RPMSG_QUEUE_OUTPUT, head, 0))
-			break;
-		queue->held_first = (queue->held_first + 1) % VRING_MAX_SIZE;
-		queue->held_count--;
-		released++;
-	}
-	remote->stats.queues[RPMSG_QUEUE_OUTPUT].held = queue->held_count;
-	return released;
+	if (__builtin_expect(!remote->queues[index].pacing.on, 1))
+		return queue_push(remote, index, head, used_len);
+	pacing_take(remote, index, head, used_len);
+	return true;
 }
 
 static void flush(struct remote *remote, unsigned int index)
 {
 	struct remote_queue *queue = &remote->queues[index];
+	uint32_t count;
+	bool wanted;
 
-	if (virtq_flush(queue->vq)) {
+	if (queue->pacing.staged_count != 0)
+		pacing_stage(remote, index);
+	count = (uint16_t)(queue->vq->used_idx - queue->vq->published);
+	if (count != 0 && fault_due(&remote->faults, of_queue(FAULT_PLACE_PUBLISH_0, index)))
+		wanted = fault_publish(remote, index);
+	else
+		wanted = virtq_flush(queue->vq);
+	wanted = wanted && !queue->no_calls;
+	if (__builtin_expect(queue->pacing.calls_on, 0)) {
+		pacing_call(remote, index, count, wanted);
+	} else if (wanted) {
 		remote->stats.queues[index].calls++;
 		remote->ops->call(remote->ctx, index);
 	}
@@ -71,8 +71,7 @@ static void flush(struct remote *remote, unsigned int index)
 
 	/* Nothing comes back of a broken queue before the host resets the device. */
 	queue->broken = true;
-	queue->held_count = 0;
-	remote->stats.queues[index].held = 0;
+	pacing_forget(remote, index);
 	if (index == RPMSG_QUEUE_INPUT)
 		emit_give_up(remote);
 	remote->ops->queue_broken(remote->ctx, index);
@@ -82,4 +81,9 @@ void queues_flush(struct remote *remote)
 {
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
 		flush(remote, i);
+}
+
+void queue_flush_early(struct remote *remote)
+{
+	flush(remote, RPMSG_QUEUE_INPUT);
 }

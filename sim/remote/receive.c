@@ -120,6 +120,11 @@ bool receive_one(struct remote *remote)
 	copy_in(remote, &in);
 	checker_message(remote, &in);
 	remote->current = &in;
+	if (fault_due(&remote->faults, FAULT_PLACE_RECEIVE) && fault_receive(remote, &in)) {
+		remote->current = NULL;
+		remote->stats.dropped[in.drop]++;
+		return true;
+	}
 	if (in.accepted)
 		deliver(remote, &in);
 	receive_report(remote);
@@ -129,6 +134,7 @@ bool receive_one(struct remote *remote)
 		remote->stats.delivered++;
 	else
 		remote->stats.dropped[in.drop]++;
-	queue_done_with(remote, in.chain.head);
+	queue_return(remote, RPMSG_QUEUE_OUTPUT, in.chain.head,
+		     remote->profile->used_len == USED_LEN_WHOLE ? in.chain.readable : 0);
 	return true;
 }

@@ -18,6 +18,7 @@ const char *remote_drop_name(enum remote_drop reason)
 		[REMOTE_DROP_NS] = "ns",
 		[REMOTE_DROP_SERVICE] = "service",
 		[REMOTE_DROP_MEMORY] = "memory",
+		[REMOTE_DROP_FAULT] = "fault",
 	};
 
 	return (unsigned int)reason < REMOTE_DROP_COUNT ? names[reason] : "unknown";
@@ -25,8 +26,7 @@ const char *remote_drop_name(enum remote_drop reason)
 
 uint64_t remote_default_features(void)
 {
-	return VIRTIO_BIT(RPMSG_F_NS) | VIRTIO_BIT(VIRTIO_F_VERSION_1) |
-	       VIRTIO_BIT(VIRTIO_F_RING_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_F_RING_EVENT_IDX);
+	return profile_at(0)->features;
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -35,13 +35,17 @@ static int allocate(struct remote *remote)
 {
 	remote->message = malloc(REMOTE_MAX_MESSAGE);
 	remote->scratch = malloc(REMOTE_MAX_PAYLOAD);
-	remote->queues[RPMSG_QUEUE_OUTPUT].held = malloc(VRING_MAX_SIZE * sizeof(uint16_t));
 	remote->host_channels = malloc(HOST_CHANNELS * sizeof(struct host_channel));
-	if (remote->message == NULL || remote->scratch == NULL ||
-	    remote->queues[RPMSG_QUEUE_OUTPUT].held == NULL || remote->host_channels == NULL)
+	if (remote->message == NULL || remote->scratch == NULL || remote->host_channels == NULL)
 		return -ENOMEM;
+	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
+		if (pacing_init(&remote->queues[i].pacing, remote->config.seed,
+				RANDOM_PACE_0 + i) != 0)
+			return -ENOMEM;
+	}
 	if (endpoint_table_init(&remote->endpoints, remote->config.max_endpoints) != 0)
 		return -ENOMEM;
+	endpoint_table_base(&remote->endpoints, remote->profile->first_dynamic);
 	return backlog_init(&remote->backlog, remote->config.backlog);
 }
 
@@ -50,13 +54,40 @@ uint64_t remote_offered_features(const struct remote *remote)
 	return remote->config.offered;
 }
 
+static bool config_is_valid(const struct remote_config *config)
+{
+	if (config->backlog > REMOTE_MAX_BACKLOG || config->max_endpoints > REMOTE_MAX_ENDPOINTS)
+		return false;
+	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
+		uint32_t size = config->buffer_size[i];
+
+		if (size != 0 && (size < PROFILE_MIN_BUFFER || size > PROFILE_MAX_BUFFER))
+			return false;
+	}
+	return true;
+}
+
+static void take_config(struct remote *remote, const struct remote_config *config)
+{
+	if (config != NULL)
+		remote->config = *config;
+	if (remote->config.backlog == 0)
+		remote->config.backlog = REMOTE_DEFAULT_BACKLOG;
+	if (remote->config.max_endpoints == 0)
+		remote->config.max_endpoints = REMOTE_DEFAULT_ENDPOINTS;
+	remote->profile = remote->config.profile != NULL ? remote->config.profile : profile_at(0);
+	remote->layout =
+		remote->config.layout != NULL ? remote->config.layout : remote->profile->layout;
+	if (remote->config.offered == 0 && !remote->config.offered_set)
+		remote->config.offered = remote->profile->features;
+}
+
 int remote_new(struct remote **result, const struct remote_config *config,
 	       const struct remote_ops *ops, void *ctx, const struct violation_sink *sink)
 {
 	struct remote *remote;
 
-	if (config != NULL &&
-	    (config->backlog > REMOTE_MAX_BACKLOG || config->max_endpoints > REMOTE_MAX_ENDPOINTS))
+	if (config != NULL && !config_is_valid(config))
 		return -EINVAL;
 	remote = calloc(1, sizeof(*remote));
 	if (remote == NULL)
@@ -64,14 +95,10 @@ int remote_new(struct remote **result, const struct remote_config *config,
 	remote->ops = ops;
 	remote->ctx = ctx;
 	remote->sink = sink;
-	if (config != NULL)
-		remote->config = *config;
-	if (remote->config.backlog == 0)
-		remote->config.backlog = REMOTE_DEFAULT_BACKLOG;
-	if (remote->config.max_endpoints == 0)
-		remote->config.max_endpoints = REMOTE_DEFAULT_ENDPOINTS;
-	if (remote->config.offered == 0)
-		remote->config.offered = remote_default_features();
+	take_config(remote, config);
+	remote_check_host(remote, remote->config.check);
+	remote_config_reset(remote);
+	fault_set_init(&remote->faults);
 	list_init(&remote->created);
 	list_init(&remote->room_waiters);
 	list_init(&remote->notices);
@@ -94,8 +121,9 @@ void remote_free(struct remote *remote)
 	endpoint_table_fini(&remote->endpoints);
 	timers_fini(&remote->timers);
 	backlog_fini(&remote->backlog);
+	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
+		pacing_fini(&remote->queues[i].pacing);
 	free(remote->host_channels);
-	free(remote->queues[RPMSG_QUEUE_OUTPUT].held);
 	free(remote->scratch);
 	free(remote->message);
 	free(remote);
@@ -108,14 +136,15 @@ static void attach_queue(struct remote *remote, unsigned int index, struct virtq
 
 	queue->vq = vq;
 	queue->broken = false;
-	queue->held_first = 0;
-	queue->held_count = 0;
+	queue->kicks = 0;
+	queue->limit = remote_buffer_size(remote, index);
+	queue->first_size = queue->limit;
+	queue->no_calls = index == RPMSG_QUEUE_OUTPUT && remote->profile->no_consumed_notify;
 	remote->stats.queues[index].avail_at_start =
 		(uint16_t)(vq->last_avail + (count > 0 ? count : 0));
 }
 
-/* Something was asked for from outside: what it did is shown, and what it began goes on. */
-static void finish_request(struct remote *remote)
+void remote_finish_request(struct remote *remote)
 {
 	if (!remote->attached)
 		return;
@@ -124,37 +153,120 @@ static void finish_request(struct remote *remote)
 		remote->ops->wake(remote->ctx);
 }
 
+static void negotiate(struct remote *remote, uint64_t features)
+{
+	remote->features = features;
+	remote->order = rpmsg_order((features & VIRTIO_BIT(VIRTIO_F_VERSION_1)) != 0);
+	remote->ns_on = (features & VIRTIO_BIT(RPMSG_F_NS)) != 0;
+	remote->ack_on = remote->ns_on && remote->profile->ns_ack &&
+			 (features & VIRTIO_BIT(RPMSG_F_NUTTX_ACK)) != 0;
+}
+
+static void announce_all(struct remote *remote)
+{
+	list_for_each(node, &remote->created)
+		service_attach(remote, list_entry(node, struct service_info, created));
+}
+
 int remote_attach(struct remote *remote, struct virtq *input, struct virtq *output,
 		  uint64_t features)
 {
 	if (remote->attached)
 		return -EBUSY;
+	negotiate(remote, features);
 	attach_queue(remote, RPMSG_QUEUE_INPUT, input);
 	attach_queue(remote, RPMSG_QUEUE_OUTPUT, output);
-	remote->features = features;
-	remote->order = rpmsg_order((features & VIRTIO_BIT(VIRTIO_F_VERSION_1)) != 0);
-	remote->ns_on = (features & VIRTIO_BIT(RPMSG_F_NS)) != 0;
+	pacing_start(remote);
 	remote->attached = true;
+	remote->deaf = fault_is_active(&remote->faults, FAULT_LIFE_SILENT);
+	remote_update_mute(remote);
 	remote->stats.sessions++;
-	list_for_each(node, &remote->created)
-		service_attach(remote, list_entry(node, struct service_info, created));
-	finish_request(remote);
+	checker_attach(remote);
+	announce_all(remote);
+	if (fault_due(&remote->faults, FAULT_PLACE_ATTACH))
+		fault_attach(remote);
+	remote_finish_request(remote);
 	return 0;
+}
+
+void remote_queue_ready(struct remote *remote, struct virtq *input, uint64_t features)
+{
+	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
+
+	if (remote->attached || (features & VIRTIO_BIT(RPMSG_F_NS)) == 0 ||
+	    list_empty(&remote->created) || !fault_due(&remote->faults, FAULT_PLACE_EARLY) ||
+	    fault_first(&remote->faults, FAULT_PLACE_EARLY) == FAULT_COUNT)
+		return;
+	negotiate(remote, features);
+	attach_queue(remote, RPMSG_QUEUE_INPUT, input);
+	pacing_start(remote);
+	remote->early = true;
+	fault_fired(remote, FAULT_NS_BEFORE_DRIVER_OK, RPMSG_QUEUE_INPUT, REMOTE_NO_DESC);
+	list_for_each(node, &remote->created)
+	{
+		struct service_info *info = list_entry(node, struct service_info, created);
+
+		if (info->service != NULL)
+			nameservice_announce(remote, info);
+	}
+	emit_pump(remote, UINT32_MAX);
+	/* What found no buffer is announced again once the driver is ready. */
+	nameservice_give_up(remote);
+	remote->stats.backlog = 0;
+	queue_flush_early(remote);
+	queue->vq = NULL;
+}
+
+/* What a session leaves behind that is none of the next one's business. */
+static void forget_session(struct remote *remote)
+{
+	remote->host_channel_count = 0;
+	remote->flood_next = 0;
+	remote->flood_end = 0;
+	remote->restart_pending = false;
+	list_for_each(node, &remote->created)
+		service_detach(remote, list_entry(node, struct service_info, created));
+}
+
+/* Nothing can be sent any more, nor does a service have room. */
+static void let_go_of_queues(struct remote *remote)
+{
+	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
+		remote->queues[i].vq = NULL;
+		pacing_forget(remote, i);
+	}
 }
 
 void remote_detach(struct remote *remote)
 {
-	if (!remote->attached)
-		return;
-	queue_release(remote, UINT32_MAX);
+	remote_config_reset(remote);
+	if (remote->attached) {
+		pacing_end(remote);
+		emit_give_up(remote);
+		queues_flush(remote);
+	}
+	if (remote->attached || remote->early) {
+		remote->attached = false;
+		remote->early = false;
+		let_go_of_queues(remote);
+		forget_session(remote);
+	}
+	remote->crashed = false;
+	remote->deaf = false;
+	remote_update_mute(remote);
+}
+
+void remote_restart(struct remote *remote, bool lose)
+{
+	if (lose) {
+		for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
+			pacing_forget(remote, i);
+	} else {
+		pacing_end(remote);
+	}
 	emit_give_up(remote);
-	queues_flush(remote);
-	remote->attached = false;
-	remote->host_channel_count = 0;
-	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
-		remote->queues[i].vq = NULL;
-	list_for_each(node, &remote->created)
-		service_detach(remote, list_entry(node, struct service_info, created));
+	forget_session(remote);
+	announce_all(remote);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------- */
@@ -166,8 +278,17 @@ void remote_kick(struct remote *remote, unsigned int queue, uint64_t count)
 	if (queue >= RPMSG_NUM_QUEUES)
 		return;
 	remote->stats.queues[queue].kicks += count;
+	remote->queues[queue].kicks += (uint32_t)count;
 	if (remote->ops->event != NULL)
 		remote->ops->event(remote->ctx, &event);
+	if (remote->attached && remote->checking)
+		checker_kick(remote, queue);
+	if (fault_due(&remote->faults, FAULT_PLACE_KICK)) {
+		fault_kick(remote, queue);
+	} else if (remote->deaf) {
+		remote->deaf = false;
+		remote_update_mute(remote);
+	}
 }
 
 static struct service *timer_service(struct timer *timer)
@@ -175,10 +296,18 @@ static struct service *timer_service(struct timer *timer)
 	return list_entry(timer, struct service_info, timer)->service;
 }
 
+static uint64_t next_deadline(const struct remote *remote)
+{
+	const struct timer *timer = timers_first(&remote->timers);
+	uint64_t paced = pacing_deadline(remote);
+
+	return timer != NULL && timer->when < paced ? timer->when : paced;
+}
+
 /* The time, or 0 while nobody waits for any: asking may cost a system call. */
 static uint64_t time_if_needed(const struct remote *remote)
 {
-	return timers_first(&remote->timers) != NULL ? remote->ops->now(remote->ctx) : 0;
+	return next_deadline(remote) != REMOTE_NO_DEADLINE ? remote->ops->now(remote->ctx) : 0;
 }
 
 static uint32_t run_timers(struct remote *remote, uint64_t now, uint32_t budget)
@@ -230,10 +359,15 @@ static uint32_t run_receive(struct remote *remote, uint32_t budget)
 static uint32_t run_pump(struct remote *remote, uint32_t budget)
 {
 	const struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
+	uint32_t count = 0;
 
-	if (emit_waiting(remote) == 0 || queue->holding || !queue_usable(queue))
+	if (queue->holding || !queue_usable(queue))
 		return 0;
-	return emit_pump(remote, budget);
+	if (emit_waiting(remote) != 0)
+		count = emit_pump(remote, budget);
+	if (remote->flood_next != remote->flood_end)
+		count += fault_flood(remote, budget - count);
+	return count;
 }
 
 /* Is there something that remote_run() would do if it were called again now? */
@@ -241,37 +375,53 @@ static bool work_left(struct remote *remote)
 {
 	struct remote_queue *input = &remote->queues[RPMSG_QUEUE_INPUT];
 	struct remote_queue *output = &remote->queues[RPMSG_QUEUE_OUTPUT];
-	const struct timer *timer = timers_first(&remote->timers);
-	bool wants_buffer = emit_waiting(remote) != 0 || !list_empty(&remote->room_waiters);
+	uint64_t deadline = next_deadline(remote);
+	bool wants_buffer = emit_waiting(remote) != 0 || !list_empty(&remote->room_waiters) ||
+			    remote->flood_next != remote->flood_end;
 	/* Looked at in any case: only then does the host kick for what it supplies next. */
 	int supplied = virtq_avail_count(input->vq);
 	int offered = virtq_avail_count(output->vq);
 
 	return (supplied > 0 && wants_buffer && !input->holding) ||
 	       (offered > 0 && emit_can_take_reply(remote)) ||
-	       (timer != NULL && timer->when <= remote->ops->now(remote->ctx));
+	       (deadline != REMOTE_NO_DEADLINE && deadline <= remote->ops->now(remote->ctx));
+}
+
+static void run(struct remote *remote, uint32_t *left)
+{
+	uint32_t before;
+
+	do {
+		uint64_t now = time_if_needed(remote);
+		uint32_t batch;
+
+		before = *left;
+		*left -= run_pump(remote, *left);
+		if (now != 0)
+			pacing_run(remote, now);
+		*left -= run_timers(remote, now, *left);
+		*left -= run_room_waiters(remote, *left < RECEIVE_BATCH ? *left : RECEIVE_BATCH);
+		batch = run_receive(remote, *left < RECEIVE_BATCH ? *left : RECEIVE_BATCH);
+		*left -= batch < *left ? batch : *left;
+		if (remote->restart_pending && remote->notice_count == 0) {
+			fault_restart(remote);
+			*left -= *left != 0;
+		}
+	} while (*left != 0 && *left != before && !remote->muted);
 }
 
 bool remote_run(struct remote *remote, unsigned int budget)
 {
 	uint32_t left = budget;
-	uint32_t before;
 
-	if (!remote->attached)
+	if (!remote->attached || remote->muted)
 		return false;
 
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
 		virtq_set_notify(remote->queues[i].vq, false);
-	do {
-		uint32_t batch;
-
-		before = left;
-		left -= run_pump(remote, left);
-		left -= run_timers(remote, time_if_needed(remote), left);
-		left -= run_room_waiters(remote, left < RECEIVE_BATCH ? left : RECEIVE_BATCH);
-		batch = run_receive(remote, left < RECEIVE_BATCH ? left : RECEIVE_BATCH);
-		left -= batch < left ? batch : left;
-	} while (left != 0 && left != before);
+	run(remote, &left);
+	if (remote->crashed)
+		return false;
 
 	queues_flush(remote);
 	if (left == 0 && work_left(remote))
@@ -293,9 +443,7 @@ bool remote_run(struct remote *remote, unsigned int budget)
 
 uint64_t remote_deadline(const struct remote *remote)
 {
-	const struct timer *timer = timers_first(&remote->timers);
-
-	return timer != NULL ? timer->when : REMOTE_NO_DEADLINE;
+	return remote->attached && !remote->muted ? next_deadline(remote) : REMOTE_NO_DEADLINE;
 }
 
 /* ---- what its owner asks for -------------------------------------------------------------- */
@@ -315,7 +463,9 @@ int remote_announce(struct remote *remote, const char *name, const struct servic
 	    endpoint_find(&remote->endpoints, kind->default_addr) == NULL)
 		wanted = kind->default_addr;
 	if (wanted == RPMSG_ADDR_ANY)
-		wanted = endpoint_lowest_free(&remote->endpoints);
+		wanted = service_lowest_free(remote);
+	if (wanted == RPMSG_ADDR_ANY)
+		return -ENOSPC;
 	ret = service_create(remote, name, kind, params, wanted, &service);
 	if (ret != 0)
 		return ret;
@@ -326,7 +476,7 @@ int remote_announce(struct remote *remote, const char *name, const struct servic
 		if (info->service != NULL && info->service->peer == RPMSG_ADDR_ANY)
 			nameservice_match(remote, info->service);
 		run_pump(remote, 1);
-		finish_request(remote);
+		remote_finish_request(remote);
 	}
 	return 0;
 }
@@ -386,7 +536,7 @@ int remote_withdraw(struct remote *remote, const char *name, uint32_t *addr)
 		service_forget(remote, info);
 	if (remote->attached) {
 		run_pump(remote, 1);
-		finish_request(remote);
+		remote_finish_request(remote);
 	}
 	return 0;
 }
@@ -399,19 +549,21 @@ int remote_send(struct remote *remote, const struct remote_message *message)
 		.size = message->size,
 		.used_len = message->used_len,
 		.used_len_set = message->used_len_set,
+		.raw = true,
 	};
 	int ret = emit(remote, &out);
 
-	finish_request(remote);
+	remote_finish_request(remote);
 	return ret;
 }
 
 int remote_hold(struct remote *remote, unsigned int queue, uint32_t count)
 {
-	if (queue >= RPMSG_NUM_QUEUES || (queue == RPMSG_QUEUE_INPUT && count != 0))
+	if (queue >= RPMSG_NUM_QUEUES)
 		return -EINVAL;
-	remote->queues[queue].holding = true;
-	remote->queues[queue].hold_left = count;
+	remote->queues[queue].holding = count == 0;
+	remote->queues[queue].pacing.hold_next = count;
+	pacing_update(remote, queue);
 	return 0;
 }
 
@@ -421,18 +573,26 @@ int64_t remote_release(struct remote *remote, unsigned int queue, uint32_t count
 
 	if (queue >= RPMSG_NUM_QUEUES)
 		return -EINVAL;
-	if (count == 0)
+	if (count == 0) {
 		remote->queues[queue].holding = false;
+		remote->queues[queue].pacing.hold_next = 0;
+		pacing_update(remote, queue);
+	}
 	if (!remote->attached)
 		return 0;
 	if (count == 0)
 		count = remote->queues[queue].vq->num;
-	if (queue == RPMSG_QUEUE_OUTPUT)
-		released = queue_release(remote, count);
-	else if (queue_usable(&remote->queues[queue]))
-		released = emit_pump(remote, count);
-	finish_request(remote);
+	released = pacing_release(remote, queue, count);
+	if (queue == RPMSG_QUEUE_INPUT && queue_usable(&remote->queues[queue]))
+		released += emit_pump(remote, count - released);
+	remote_finish_request(remote);
 	return released;
+}
+
+void remote_check_host(struct remote *remote, enum remote_check check)
+{
+	remote->config.check = check;
+	remote->checking = check != REMOTE_CHECK_OFF && remote->sink != NULL;
 }
 
 /* ---- what it tells ------------------------------------------------------------------------ */

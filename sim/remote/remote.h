@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "remote/fault.h"
 #include "virtio/virtq.h"
 #include "wire/rpmsg.h"
 #include "wire/violation.h"
@@ -32,6 +33,8 @@
 
 struct remote;
 struct service_kind; /* remote/service.h */
+struct profile;	     /* remote/profile.h */
+struct config_layout;
 
 enum remote_drop {
 	REMOTE_DROP_SHORT,	 /* no room for a header */
@@ -40,6 +43,7 @@ enum remote_drop {
 	REMOTE_DROP_NS,		 /* malformed name-service message */
 	REMOTE_DROP_SERVICE,	 /* the service refused it */
 	REMOTE_DROP_MEMORY,	 /* guest memory went away */
+	REMOTE_DROP_FAULT,	 /* a fault ended the session with the message in hand */
 	REMOTE_DROP_COUNT
 };
 
@@ -57,7 +61,12 @@ enum remote_event_type {
 	REMOTE_EVENT_RETURNED, /* a buffer of the output queue was returned: desc_id, used_len */
 	REMOTE_EVENT_NS,       /* name-service message: ns, to_host */
 	REMOTE_EVENT_KICK,     /* the host kicked: queue */
+	REMOTE_EVENT_FAULT,    /* a fault fired: fault, queue and desc_id where there are */
+	REMOTE_EVENT_CONFIG,   /* the driver wrote the configuration: buffer_size[] in effect */
 };
+
+#define REMOTE_NO_QUEUE UINT32_MAX
+#define REMOTE_NO_DESC UINT16_MAX /* no queue is larger than 32768 */
 
 /* What happened; header, payload and ns are valid during the callback only. */
 struct remote_event {
@@ -77,6 +86,31 @@ struct remote_event {
 	enum remote_drop drop; /* when not delivered */
 	const struct rpmsg_ns_msg *ns;
 	bool to_host;
+	enum fault fault;
+	uint32_t buffer_size[RPMSG_NUM_QUEUES];
+};
+
+/* What a fault of the life cycle wants of the remote's owner. */
+enum remote_life {
+	REMOTE_LIFE_CRASH,	    /* end the connection with the front-end, at once */
+	REMOTE_LIFE_CONFIG_CHANGED, /* tell the driver; remote_config_read() has changed */
+	REMOTE_LIFE_NEEDS_RESET,    /* set NEEDS_RESET in the device status, tell the driver */
+};
+
+/* Points of the handshake at which a fault may end the connection. */
+enum remote_point {
+	REMOTE_POINT_FEATURES,	/* the front-end sets features */
+	REMOTE_POINT_MEMORY,	/* it hands over memory */
+	REMOTE_POINT_VRING,	/* it sets the address of a ring */
+	REMOTE_POINT_DRIVER_OK, /* the driver is ready; before remote_attach() */
+	REMOTE_POINT_COUNT
+};
+
+/* Is what the host does judged? Nothing else depends on it. */
+enum remote_check {
+	REMOTE_CHECK_REPORT, /* to the sink of remote_new() */
+	REMOTE_CHECK_OFF,
+	REMOTE_CHECK_STRICT, /* the same as REPORT here: it is for the owner to fail in the end */
 };
 
 /*
@@ -94,13 +128,31 @@ struct remote_ops {
 	void (*wake)(void *ctx);
 	/* Something happened. May be NULL. */
 	void (*event)(void *ctx, const struct remote_event *event);
+	/*
+	 * A fault of the life cycle fired; may be NULL. Whatever it takes is to be done once the
+	 * remote has returned. After REMOTE_LIFE_CRASH the remote does nothing more before it is
+	 * detached.
+	 */
+	void (*life)(void *ctx, enum remote_life what);
 };
 
 struct remote_config {
 	uint64_t seed;		/* of everything that is random */
 	uint32_t backlog;	/* messages that may wait for a buffer; 0: the default, 1024 */
 	uint32_t max_endpoints; /* 0: the default, 65536 */
-	uint64_t offered;	/* device feature bits; 0: remote_default_features() */
+	/* Dialect; NULL: the first of the table, linux. Kept by reference. */
+	const struct profile *profile;
+	uint64_t offered; /* device feature bits; 0 unless offered_set: the profile's */
+	bool offered_set;
+	/* Layout of the configuration space; NULL: the profile's. Kept by reference. */
+	const struct config_layout *layout;
+	/*
+	 * Bytes of the buffers of a queue, header included, PROFILE_MIN_BUFFER to
+	 * PROFILE_MAX_BUFFER: what is advertised, and the most that is used on queue 0. 0: 512 is
+	 * advertised, and without that buffers are used at the size that they have.
+	 */
+	uint32_t buffer_size[RPMSG_NUM_QUEUES];
+	enum remote_check check;
 };
 
 /* One message as it is to be sent; nothing in it is judged. */
@@ -149,7 +201,7 @@ struct service_params {
 /**
  * remote_default_features() - device and ring bits that a remote offers by default
  *
- * Return: F_NS, VERSION_1, RING_INDIRECT_DESC and RING_EVENT_IDX.
+ * Return: those of the profile "linux": F_NS, VERSION_1, RING_INDIRECT_DESC, RING_EVENT_IDX.
  */
 uint64_t remote_default_features(void);
 
@@ -171,7 +223,8 @@ uint64_t remote_offered_features(const struct remote *remote);
  *
  * All memory that the data path needs is allocated here or in remote_announce().
  *
- * Return: 0; -EINVAL when @config is above REMOTE_MAX_BACKLOG or REMOTE_MAX_ENDPOINTS; -ENOMEM.
+ * Return: 0; -EINVAL when @config is above REMOTE_MAX_BACKLOG or REMOTE_MAX_ENDPOINTS, or a
+ * buffer size is out of range; -ENOMEM.
  */
 int remote_new(struct remote **remote, const struct remote_config *config,
 	       const struct remote_ops *ops, void *ctx, const struct violation_sink *sink);
@@ -198,12 +251,23 @@ int remote_attach(struct remote *remote, struct virtq *input, struct virtq *outp
 		  uint64_t features);
 
 /**
+ * remote_queue_ready() - queue 0 was started, but the driver is not ready yet
+ * @remote: detached remote
+ * @input: queue 0
+ * @features: negotiated bits
+ *
+ * For the fault ns-before-driver-ok, and without effect otherwise. To be called for each
+ * start of queue 0; if remote_attach() does not follow, remote_detach() before it stops.
+ */
+void remote_queue_ready(struct remote *remote, struct virtq *input, uint64_t features);
+
+/**
  * remote_detach() - the host is gone or about to reset
- * @remote: remote; one that is detached is left alone
+ * @remote: remote; without a host only what its driver wrote to the configuration is forgotten
  *
  * Held buffers are returned with length 0 while the queues still can take them; the backlog
- * is given up; peers are forgotten. Services stay, to be announced again, and so does what
- * remote_hold() asked for.
+ * is given up; peers are forgotten. Services stay, to be announced again, and so do faults and
+ * what remote_hold() and remote_pace() asked for. The configuration space is as it was again.
  */
 void remote_detach(struct remote *remote);
 
@@ -285,25 +349,94 @@ int remote_send(struct remote *remote, const struct remote_message *message);
  * remote_hold() - keep buffers of a queue from the host
  * @remote: remote
  * @queue: RPMSG_QUEUE_OUTPUT: messages are handled, their buffers not returned;
- *         RPMSG_QUEUE_INPUT: no buffer is used, so that nothing is sent
- * @count: only the next @count buffers; 0: until released. Output queue only.
+ *         RPMSG_QUEUE_INPUT: without a count no buffer is used, so that messages wait in the
+ *         backlog; with one, messages are written into their buffers and these not returned
+ * @count: only the next @count buffers; 0: until released
  *
- * Possible without a host too, for the next one.
+ * Possible without a host too, for the next one. To hold one in so many: remote/pacing.h.
  *
- * Return: 0; -EINVAL for a queue that does not exist or a count on the input queue.
+ * Return: 0; -EINVAL for a queue that does not exist.
  */
 int remote_hold(struct remote *remote, unsigned int queue, uint32_t count);
 
 /**
- * remote_release() - give held buffers back, oldest first
+ * remote_release() - give held buffers back, the oldest of them, in the order of pacing.h
  * @remote: remote
  * @queue: virtqueue number
- * @count: how many; 0: all, and stop holding. On the input queue, where what is held back
- *	are messages: how many of those that wait may go out
+ * @count: how many; 0: all, and stop holding. On the input queue messages that wait in the
+ *	backlog count too, after the buffers that are held
  *
- * Return: buffers returned; -EINVAL for a queue that does not exist.
+ * Return: buffers that go back, now or after the delay of pacing.h; -EINVAL for a queue that
+ * does not exist.
  */
 int64_t remote_release(struct remote *remote, unsigned int queue, uint32_t count);
+
+/**
+ * remote_check_host() - judge what the host does from now on, or do not
+ * @remote: remote
+ * @check: how
+ */
+void remote_check_host(struct remote *remote, enum remote_check check);
+
+/**
+ * remote_buffer_size() - size of the buffers of a queue as both sides are said to know it
+ * @remote: remote
+ * @queue: virtqueue number, valid
+ *
+ * Return: bytes, header included; 0 when the host's buffers are taken as they come.
+ */
+uint32_t remote_buffer_size(const struct remote *remote, unsigned int queue);
+
+/**
+ * remote_config_size() - bytes of the configuration space
+ * @remote: remote
+ *
+ * Return: bytes; 0: there is none.
+ */
+uint32_t remote_config_size(const struct remote *remote);
+
+/**
+ * remote_config_read() - what the driver reads of the configuration space
+ * @remote: remote
+ * @offset: first byte
+ * @size: bytes; with @offset at most remote_config_size()
+ * @to: set
+ *
+ * Return: 0, or -EINVAL when out of range.
+ */
+int remote_config_read(const struct remote *remote, uint32_t offset, uint32_t size, uint8_t *to);
+
+/**
+ * remote_config_write() - the driver writes the configuration space
+ * @remote: remote
+ * @offset: first byte
+ * @size: bytes; with @offset at most remote_config_size()
+ * @from: bytes
+ *
+ * Only a layout whose driver sets the sizes takes writes (openamp-bufsz): the bytes are kept,
+ * and read back, until the driver is gone; sizes that are valid are used from then on, and
+ * others not (R42; OpenAMP pull request 684, rpmsg_init_vdev_with_config()).
+ *
+ * Return: 0; -EINVAL when out of range; -EACCES when the layout takes no writes.
+ */
+int remote_config_write(struct remote *remote, uint32_t offset, uint32_t size, const uint8_t *from);
+
+/**
+ * remote_crashes_at() - a point of the handshake is reached
+ * @remote: remote
+ * @point: which one
+ *
+ * Return: true when a fault has it that the connection ends here, the request unanswered.
+ */
+bool remote_crashes_at(struct remote *remote, enum remote_point point);
+
+/**
+ * remote_reply_delay() - a vhost-user request is about to be answered
+ * @remote: remote
+ *
+ * Return: nanoseconds that the reply is to be late; REMOTE_NO_DEADLINE: it is not to be sent.
+ */
+uint64_t remote_reply_delay(struct remote *remote);
 
 /**
  * remote_get_stats() - counters since remote_new()

@@ -2,9 +2,10 @@
 /*
  * What the files of the remote share. Nothing outside this folder includes it.
  *
- * There are two narrow places where anything leaves the remote, and faults belong there:
- * put_message() in emit.c, which fills a buffer of the input queue from a struct outgoing,
- * and queue_return() in queue.c, through which every buffer of either queue goes back.
+ * There are two narrow places where anything leaves the remote: put_message() in emit.c,
+ * which fills a buffer of the input queue from a struct outgoing, and queue_push() in queue.c,
+ * through which every buffer of either queue goes back. Faults of messages and rings act there.
+ * Between the two lies pacing.c, which may keep a buffer for a while.
  */
 #ifndef REMOTE_REMOTE_PRIV_H
 #define REMOTE_REMOTE_PRIV_H
@@ -15,7 +16,10 @@
 
 #include "remote/backlog.h"
 #include "remote/endpoint.h"
+#include "remote/fault_priv.h"
 #include "remote/list.h"
+#include "remote/pacing_priv.h"
+#include "remote/profile.h"
 #include "remote/remote.h"
 #include "remote/service.h"
 #include "remote/timer.h"
@@ -32,13 +36,18 @@
 
 /* One queue of an attached host. */
 struct remote_queue {
-	struct virtq *vq; /* NULL while detached */
-	bool broken;	  /* the owner was told */
-	bool holding;
-	uint32_t hold_left; /* buffers still to be held; 0: no limit */
-	uint16_t *held;	    /* ring of VRING_MAX_SIZE heads, oldest at held_first */
-	uint32_t held_first;
-	uint32_t held_count;
+	struct virtq *vq;    /* NULL while detached */
+	bool broken;	     /* the owner was told */
+	bool holding;	     /* output: all buffers; input: messages, which wait in the backlog */
+	bool no_calls;	     /* the profile never calls the host for it */
+	uint32_t limit;	     /* size of a buffer as agreed; 0: as it comes */
+	uint32_t kicks;	     /* in this session */
+	uint32_t first_size; /* of the first buffer that the host supplied; 0: none yet */
+	struct pacing pacing;
+	/* What the fault ring-returns-another keeps: goes back with the next buffer. */
+	bool astray;
+	uint16_t astray_head;
+	uint32_t astray_len;
 };
 
 /* How far an announcement of a service has come. */
@@ -95,15 +104,22 @@ struct outgoing {
 	uint32_t size;
 	uint32_t used_len;
 	bool used_len_set;
-	struct service *service;       /* whose message it is; NULL: look for it by hdr.src */
-	const struct rpmsg_ns_msg *ns; /* when it is one of the remote's own announcements */
+	bool raw;		 /* from remote_send(): its header is as it is meant to be */
+	bool aside;		 /* name-service message that is no announcement of a service */
+	struct service *service; /* whose message it is; NULL: look for it by hdr.src */
+	const struct rpmsg_ns_msg *ns; /* when it is a name-service message of the remote */
 };
 
 struct remote {
 	const struct remote_ops *ops;
 	void *ctx;
 	const struct violation_sink *sink;
+	bool checking;
 	struct remote_config config;
+	const struct profile *profile;
+	const struct config_layout *layout; /* NULL: no configuration space */
+	uint8_t config_space[CONFIG_MAX_SIZE];
+	uint32_t agreed_size[RPMSG_NUM_QUEUES]; /* what it says, or said when it was valid */
 	struct remote_stats stats;
 
 	/* the session */
@@ -111,7 +127,9 @@ struct remote {
 	uint64_t features;
 	enum wire_order order;
 	bool attached;
-	bool ns_on; /* F_NS was negotiated */
+	bool ns_on;  /* F_NS was negotiated */
+	bool ack_on; /* announcements are acknowledged (NuttX) */
+	bool early;  /* announced before DRIVER_OK, by a fault */
 	struct host_channel *host_channels;
 	uint32_t host_channel_count;
 
@@ -123,6 +141,14 @@ struct remote {
 	struct list_node room_waiters;
 	struct service *retiring; /* service_retire() was called in the current callback */
 	uint32_t service_count;	  /* with and without an endpoint */
+
+	/* faults */
+	struct fault_set faults;
+	bool muted;	      /* does nothing: crashed, or silent */
+	bool crashed;	      /* until it is detached */
+	bool deaf;	      /* the last kick found it silent */
+	bool restart_pending; /* once all announcements are out */
+	uint32_t flood_next, flood_end;
 
 	/* what waits for buffers: notices and backlog, merged by seq */
 	struct list_node notices;
@@ -146,33 +172,37 @@ static inline bool queue_usable(const struct remote_queue *queue)
 }
 
 /**
- * queue_return() - put one buffer into the used ring; visible after queue_flush()
+ * queue_return() - a buffer is done with: give it back, or keep it as pacing has it
  * @remote: attached remote
  * @index: queue
  * @head: head of the popped chain
  * @used_len: bytes written into it
  *
- * The only place where buffers go back, and where faults of the used ring belong.
- *
- * Return: true when it was put there.
+ * Return: true when it was taken over.
  */
 bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
 
 /**
- * queue_done_with() - a buffer of the output queue was handled: return it, or hold it
- * @remote: attached remote
+ * queue_push() - put one buffer into the used ring; visible after queues_flush()
+ * @remote: remote
+ * @index: queue with a virtq
  * @head: head of the popped chain
+ * @used_len: bytes written into it
+ *
+ * The only place where buffers go back, and where faults of the used ring act.
+ *
+ * Return: true when it was put there.
  */
-void queue_done_with(struct remote *remote, uint16_t head);
+bool queue_push(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
 
 /**
- * queue_release() - return held buffers of the output queue, oldest first
- * @remote: attached remote
- * @count: at the most
- *
- * Return: buffers returned.
+ * queue_returned() - count and tell that a buffer went back
+ * @remote: remote
+ * @index: queue
+ * @head: its head
+ * @used_len: used length that the host sees
  */
-uint32_t queue_release(struct remote *remote, uint32_t count);
+void queue_returned(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
 
 /**
  * queues_flush() - publish what was returned and call the host where it wants to be
@@ -181,6 +211,12 @@ uint32_t queue_release(struct remote *remote, uint32_t count);
  * Also tells the owner of a queue that broke, and gives up what waits for a broken one.
  */
 void queues_flush(struct remote *remote);
+
+/**
+ * queue_flush_early() - the same for queue 0 alone, before a host is attached
+ * @remote: remote whose queue 0 has a virtq
+ */
+void queue_flush_early(struct remote *remote);
 
 /* ---- checker.c: what the host does wrong; reports, and decides nothing ------------------- */
 
@@ -199,11 +235,16 @@ void checker_message_details(struct remote *remote, const struct inbound *in) RE
 static inline void checker_message(struct remote *remote, const struct inbound *in)
 {
 	const struct rpmsg_hdr *hdr = &in->hdr;
+	uint32_t limit = remote->queues[RPMSG_QUEUE_OUTPUT].limit;
+
+	if (!remote->checking)
+		return;
 
 	/* The length first: in a message too short for it the header is all zero. */
 	if (in->chain.readable < RPMSG_HDR_SIZE + (uint32_t)hdr->len || in->chain.writable != 0 ||
 	    hdr->src == RPMSG_ADDR_ANY || hdr->dst == RPMSG_ADDR_ANY ||
-	    (hdr->reserved | hdr->flags) != 0)
+	    (hdr->reserved | hdr->flags) != 0 || in->chain.desc_count != 1 ||
+	    (limit != 0 && in->chain.readable > limit))
 		checker_message_details(remote, in);
 }
 
@@ -214,6 +255,16 @@ static inline void checker_message(struct remote *remote, const struct inbound *
  * @ns: decoded, or NULL when its length is wrong
  */
 void checker_ns(struct remote *remote, const struct inbound *in, const struct rpmsg_ns_msg *ns);
+
+/**
+ * checker_ns_flow() - judge an announcement by those before it
+ * @remote: remote
+ * @in: message
+ * @ns: decoded
+ * @known: the host announced this channel, and has not withdrawn it
+ */
+void checker_ns_flow(struct remote *remote, const struct inbound *in, const struct rpmsg_ns_msg *ns,
+		     bool known);
 
 /**
  * checker_buffer_details() - judge a buffer of the input queue in which something is wrong
@@ -229,9 +280,24 @@ void checker_buffer_details(struct remote *remote, const struct virtq_chain *cha
  */
 static inline void checker_input_buffer(struct remote *remote, const struct virtq_chain *chain)
 {
-	if (chain->readable != 0 || chain->writable < RPMSG_HDR_SIZE)
+	if (remote->checking &&
+	    (chain->readable != 0 || chain->writable < RPMSG_HDR_SIZE || chain->desc_count != 1 ||
+	     chain->writable != remote->queues[RPMSG_QUEUE_INPUT].first_size))
 		checker_buffer_details(remote, chain);
 }
+
+/**
+ * checker_attach() - judge how the host starts
+ * @remote: remote that is being attached
+ */
+void checker_attach(struct remote *remote);
+
+/**
+ * checker_kick() - judge a kick
+ * @remote: attached remote
+ * @queue: queue
+ */
+void checker_kick(struct remote *remote, unsigned int queue);
 
 /* ---- receive.c: messages out of the host -------------------------------------------------- */
 
@@ -261,6 +327,20 @@ void receive_report(struct remote *remote);
  * Return: as remote_send().
  */
 int emit(struct remote *remote, const struct outgoing *out);
+
+/**
+ * emit_ns() - send a name-service message that is no announcement of a service
+ * @remote: remote
+ * @name: name
+ * @addr: address in it
+ * @flags: flags in it
+ * @src: source of the message
+ * @now: before what waits; it is known that a buffer was there just now
+ *
+ * Return: as remote_send().
+ */
+int emit_ns(struct remote *remote, const char *name, uint32_t addr, uint32_t flags, uint32_t src,
+	    bool now);
 
 /**
  * emit_pump() - send what waits
@@ -329,6 +409,12 @@ struct service_info *nameservice_first(struct remote *remote, struct outgoing *o
 				       struct rpmsg_ns_msg *ns);
 
 /**
+ * nameservice_give_up() - forget all notices that wait
+ * @remote: remote
+ */
+void nameservice_give_up(struct remote *remote);
+
+/**
  * nameservice_settle() - the notice of a service was sent or given up
  * @remote: remote
  * @info: service; may be freed
@@ -372,6 +458,14 @@ void nameservice_unmatch(struct remote *remote, const struct service *service);
  */
 int service_create(struct remote *remote, const char *name, const struct service_kind *kind,
 		   const struct service_params *params, uint32_t addr, struct service **service);
+
+/**
+ * service_lowest_free() - an address for a service that asks for any
+ * @remote: remote
+ *
+ * Return: address; RPMSG_ADDR_ANY when the profile has no more of them.
+ */
+uint32_t service_lowest_free(struct remote *remote);
 
 /**
  * service_remove() - unbind an instance and let the host know
@@ -423,5 +517,36 @@ void service_returned(struct remote *remote);
  * Return: head of a list of service_info.named.
  */
 struct list_node *service_bucket(struct remote *remote, const char *name);
+
+/* ---- remote.c ----------------------------------------------------------------------------- */
+
+/**
+ * remote_finish_request() - something was asked for from outside
+ * @remote: remote
+ *
+ * What it did is shown, and what it began goes on.
+ */
+void remote_finish_request(struct remote *remote);
+
+/**
+ * remote_config_reset() - let the configuration space say what it said at first
+ * @remote: remote
+ */
+void remote_config_reset(struct remote *remote);
+
+/**
+ * remote_restart() - start again within a session, as a processor does that is reset
+ * @remote: attached remote
+ * @lose: buffers that are held never go back, instead of at once
+ *
+ * What waits is given up, peers are forgotten, services are announced anew.
+ */
+void remote_restart(struct remote *remote, bool lose);
+
+/**
+ * remote_update_mute() - find out whether faults keep the remote from doing anything
+ * @remote: remote
+ */
+void remote_update_mute(struct remote *remote);
 
 #endif /* REMOTE_REMOTE_PRIV_H */

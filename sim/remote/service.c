@@ -69,6 +69,16 @@ int service_create(struct remote *remote, const char *name, const struct service
 	return 0;
 }
 
+uint32_t service_lowest_free(struct remote *remote)
+{
+	const struct profile *profile = remote->profile;
+	uint32_t addr = endpoint_lowest_free(&remote->endpoints);
+
+	if (profile->dynamic_count != 0 && addr - profile->first_dynamic >= profile->dynamic_count)
+		return RPMSG_ADDR_ANY;
+	return addr;
+}
+
 void service_forget(struct remote *remote, struct service_info *info)
 {
 	if (list_linked(&info->created)) {
@@ -100,8 +110,8 @@ void service_attach(struct remote *remote, struct service_info *info)
 		uint32_t addr = info->addr;
 
 		if (endpoint_find(&remote->endpoints, addr) != NULL)
-			addr = endpoint_lowest_free(&remote->endpoints);
-		if (bind_info(remote, info, addr) != 0)
+			addr = service_lowest_free(remote);
+		if (addr == RPMSG_ADDR_ANY || bind_info(remote, info, addr) != 0)
 			return;
 	}
 	nameservice_announce(remote, info);

@@ -41,6 +41,7 @@ static backend_handler get_features, set_features, set_owner, reset_owner, get_p
 #define F_SLOTS VIRTIO_BIT(VHOST_PROTOCOL_F_CONFIGURE_MEM_SLOTS)
 #define F_STATUS VIRTIO_BIT(VHOST_PROTOCOL_F_STATUS)
 #define F_LOG VIRTIO_BIT(VHOST_PROTOCOL_F_LOG_SHMFD)
+#define F_REQUEST VIRTIO_BIT(VHOST_PROTOCOL_F_BACKEND_REQ)
 
 /*
  * GET_QUEUE_NUM and RESET_DEVICE are legal as soon as the back-end offers their feature, so
@@ -68,6 +69,7 @@ static const struct request requests[] = {
 	[VHOST_SET_PROTOCOL_FEATURES] = {set_protocol_features, 8, 8, 0, 0, REPLY_NONE, 0},
 	[VHOST_GET_QUEUE_NUM] = {get_queue_num, 0, 0, 0, 0, REPLY_BODY, 0},
 	[VHOST_SET_VRING_ENABLE] = {backend_set_vring_enable, STATE, STATE, 0, 0, REPLY_NONE, 0},
+	[VHOST_SET_BACKEND_REQ_FD] = {backend_set_request_fd, 0, 8, 1, 1, REPLY_NONE, F_REQUEST},
 	[VHOST_GET_CONFIG] = {get_config, VHOST_CONFIG_HDR_SIZE, CONFIG_MAX, 0, 0, REPLY_BODY,
 			      F_CONFIG},
 	[VHOST_SET_CONFIG] = {set_config, VHOST_CONFIG_HDR_SIZE, CONFIG_MAX, 0, 0, REPLY_NONE,
@@ -111,7 +113,9 @@ static uint64_t protocol_offer(const struct backend *be)
 	uint64_t offer = VIRTIO_BIT(VHOST_PROTOCOL_F_MQ) | VIRTIO_BIT(VHOST_PROTOCOL_F_REPLY_ACK) |
 			 VIRTIO_BIT(VHOST_PROTOCOL_F_RESET_DEVICE) | F_LOG | F_SLOTS | F_STATUS;
 
-	return be->offer.config_size > 0 ? offer | F_CONFIG : offer;
+	if (be->offer.config_size > 0)
+		offer |= F_CONFIG;
+	return be->offer.backend_requests ? offer | F_REQUEST : offer;
 }
 
 /* driver_ok and driver_gone */
@@ -141,10 +145,29 @@ void backend_driver_gone(struct backend *be)
 	BACKEND_OP(be, driver_gone);
 }
 
-/* At the end of each message: tell the device above what has become true. */
-static void settle(struct backend *be)
+static const struct backend_hooks no_hooks;
+
+static const struct backend_hooks *hooks_of(const struct backend *be)
+{
+	return be->ops && be->ops->hooks ? be->ops->hooks : &no_hooks;
+}
+
+static bool crashes_at(const struct backend *be, enum backend_point point)
+{
+	const struct backend_hooks *hooks = hooks_of(be);
+
+	return hooks->crash && hooks->crash(be->ops_ctx, point);
+}
+
+/*
+ * At the end of each message: tell the device above what has become true. Return: 0, or
+ * -ECONNABORTED when a hook ends the session.
+ */
+static int settle(struct backend *be)
 {
 	if (!be->driver_ok && driver_ready(be)) {
+		if (crashes_at(be, BACKEND_POINT_DRIVER_OK))
+			return -ECONNABORTED;
 		be->driver_ok = true;
 		BACKEND_OP(be, driver_ok);
 		for (unsigned int i = 0; i < be->offer.num_queues; i++)
@@ -157,6 +180,7 @@ static void settle(struct backend *be)
 			BACKEND_OP(be, kick, i);
 		q->kick_due = false;
 	}
+	return 0;
 }
 
 /* negotiation */
@@ -253,6 +277,7 @@ static void reset(struct backend *be)
 	for (unsigned int i = 0; i < be->offer.num_queues; i++)
 		backend_queue_reset(be, i);
 	be->status = 0;
+	be->needs_reset = false;
 	be->acked = 0;
 	be->features_set = false;
 	backend_log_update(be);
@@ -300,6 +325,9 @@ static int set_status(struct backend *be, struct vhost_msg *msg, struct vhost_ms
 			BACKEND_OP(be, status, 0, before);
 		return 0;
 	}
+	/* A driver that adds a bit to what it read. */
+	if (be->needs_reset)
+		status &= ~(uint64_t)VIRTIO_STATUS_NEEDS_RESET;
 	if (!status_possible(be, status, &expected))
 		return refuse(be, VIOLATION_VU_STATUS, expected, status);
 	if (status & VIRTIO_STATUS_FAILED)
@@ -312,7 +340,8 @@ static int set_status(struct backend *be, struct vhost_msg *msg, struct vhost_ms
 
 static int get_status(struct backend *be, struct vhost_msg *msg, struct vhost_msg *reply)
 {
-	return backend_reply_u64(reply, be->status);
+	return backend_reply_u64(reply,
+				 be->status | (be->needs_reset ? VIRTIO_STATUS_NEEDS_RESET : 0));
 }
 
 /* configuration space */
@@ -380,6 +409,7 @@ int backend_init(struct backend *be, const struct backend_offer *offer,
 	be->ops_ctx = ops_ctx;
 	be->sink = sink;
 	be->log_event.fd = -1;
+	be->request_fd = -1;
 	gmem_init(&be->mem);
 	for (unsigned int i = 0; i < VHOST_NUM_QUEUES_MAX; i++)
 		backend_queue_init(be, i);
@@ -392,6 +422,7 @@ void backend_fini(struct backend *be)
 	for (unsigned int i = 0; i < VHOST_NUM_QUEUES_MAX; i++)
 		backend_queue_fini(be, i);
 	backend_mem_fini(be);
+	backend_close_requests(be);
 }
 
 /* dispatch */
@@ -443,6 +474,30 @@ static int answer(const struct backend *be, const struct request *request, bool 
 	return 0;
 }
 
+static bool crashes_before(const struct backend *be, uint32_t request)
+{
+	switch (request) {
+	case VHOST_SET_FEATURES:
+		return crashes_at(be, BACKEND_POINT_FEATURES);
+	case VHOST_SET_MEM_TABLE:
+	case VHOST_ADD_MEM_REG:
+		return crashes_at(be, BACKEND_POINT_MEMORY);
+	case VHOST_SET_VRING_ADDR:
+		return crashes_at(be, BACKEND_POINT_VRING);
+	default:
+		return false;
+	}
+}
+
+/* Return: 1 when the reply is to be sent, then or later; 0 when it is not. */
+static int time_reply(struct backend *be, uint32_t request)
+{
+	const struct backend_hooks *hooks = hooks_of(be);
+
+	be->reply_delay = hooks->reply_delay ? hooks->reply_delay(be->ops_ctx, request) : 0;
+	return be->reply_delay != BACKEND_REPLY_NEVER;
+}
+
 int backend_handle(struct backend *be, struct vhost_msg *msg, struct vhost_msg *reply)
 {
 	const struct request *request = find_request(msg->request);
@@ -463,11 +518,18 @@ int backend_handle(struct backend *be, struct vhost_msg *msg, struct vhost_msg *
 		goto out;
 	}
 
+	if (crashes_before(be, msg->request)) {
+		ret = -ECONNABORTED;
+		goto out;
+	}
 	vhost_msg_init(reply, msg->request, VHOST_FLAG_REPLY);
 	ret = serve(be, request, msg, reply);
 	if (ret < 0)
 		goto out;
-	settle(be);
+	if (settle(be) < 0) {
+		ret = -ECONNABORTED;
+		goto out;
+	}
 	/* The first acknowledgement may be that of SET_PROTOCOL_FEATURES itself. */
 	if (need_reply && !acked_before && !acks(be)) {
 		refuse(be, VIOLATION_VU_NOT_NEGOTIATED, VIRTIO_BIT(VHOST_PROTOCOL_F_REPLY_ACK),
@@ -475,6 +537,8 @@ int backend_handle(struct backend *be, struct vhost_msg *msg, struct vhost_msg *
 		need_reply = false;
 	}
 	ret = answer(be, request, need_reply, ret, reply);
+	if (ret == 1)
+		ret = time_reply(be, msg->request);
 out:
 	vhost_msg_close_fds(msg);
 	return ret;

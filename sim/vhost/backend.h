@@ -30,6 +30,29 @@ struct backend_offer {
 	unsigned int num_queues;
 	/* Bytes of configuration space, at most VHOST_CONFIG_MAX; 0: F_CONFIG is not offered. */
 	uint32_t config_size;
+	/* F_BACKEND_REQ is offered: the front-end may give a channel for messages to it. */
+	bool backend_requests;
+};
+
+/* Points of the handshake. */
+enum backend_point {
+	BACKEND_POINT_FEATURES,	 /* SET_FEATURES */
+	BACKEND_POINT_MEMORY,	 /* SET_MEM_TABLE, ADD_MEM_REG */
+	BACKEND_POINT_VRING,	 /* SET_VRING_ADDR */
+	BACKEND_POINT_DRIVER_OK, /* every queue is started and the driver ready */
+};
+
+#define BACKEND_REPLY_NEVER UINT64_MAX
+
+/* Where a device above that simulates faults takes part in the handshake. */
+struct backend_hooks {
+	/* A point is reached, before what belongs to it is done. True: end the session here. */
+	bool (*crash)(void *ctx, enum backend_point point);
+	/*
+	 * A reply is ready. Return how many nanoseconds it is to be late, which whoever writes it
+	 * to the socket has to see to, or BACKEND_REPLY_NEVER.
+	 */
+	uint64_t (*reply_delay)(void *ctx, uint32_t request);
 };
 
 /* What the device above is told. Any callback may be NULL. */
@@ -60,6 +83,8 @@ struct backend_ops {
 	/* Configuration space; offset + size were checked. Return 0 or negative errno. */
 	int (*config_read)(void *ctx, uint32_t offset, uint32_t size, uint8_t *to);
 	int (*config_write)(void *ctx, uint32_t offset, uint32_t size, const uint8_t *from);
+	/* Given the same ctx; NULL, or either of them NULL: none. */
+	const struct backend_hooks *hooks;
 };
 
 /* An eventfd or pipe of the front-end, in one direction; fd -1: none. */
@@ -103,7 +128,10 @@ struct backend {
 	uint8_t *log; /* first byte of the dirty log, inside log_map; NULL: none given */
 	uint64_t log_size;
 	struct backend_event log_event; /* signalled when the log may have changed */
+	int request_fd;			/* channel for messages to the front-end; -1: none given */
+	uint64_t reply_delay;		/* of the reply handed out last, nanoseconds */
 	uint8_t status;
+	bool needs_reset; /* shown in the status until the driver resets the device */
 	bool owned, features_set, protocol_features_set, driver_ok;
 };
 
@@ -133,9 +161,11 @@ void backend_fini(struct backend *be);
  * @msg: message; its descriptors are taken over or closed in every case, fd_count becomes 0
  * @reply: set to the answer when the return value is 1
  *
- * Return: 1 when @reply has to be sent, 0 when there is none; -EPROTO when the front-end
- * broke the protocol beyond repair and the connection has to be closed (the violation was
- * reported); another negative errno when this side failed (-ENOMEM, ...).
+ * Return: 1 when @reply has to be sent, be->reply_delay nanoseconds from now, and no further
+ * message served before; 0 when there is none; -EPROTO when the front-end broke the protocol
+ * beyond repair and the connection has to be closed (the violation was reported);
+ * -ECONNABORTED when a hook ends the session; another negative errno when this side failed
+ * (-ENOMEM, ...).
  *
  * A request that is refused leaves the state as it was. When NEED_REPLY was negotiated and
  * set it answers non-zero; a request that always has an answer gets one with no payload, as
@@ -160,6 +190,30 @@ void backend_call(struct backend *be, unsigned int queue);
  * @queue: virtqueue number
  */
 void backend_signal_error(struct backend *be, unsigned int queue);
+
+/**
+ * backend_config_changed() - tell the driver that the configuration space has changed
+ * @be: session
+ *
+ * Never blocks. No answer is asked for.
+ *
+ * Source: vhost-user.rst, "VHOST_USER_BACKEND_CONFIG_CHANGE_MSG".
+ *
+ * Return: 0; -ENOTCONN when the front-end gave no channel or did not acknowledge F_CONFIG;
+ * another negative errno of the socket.
+ */
+int backend_config_changed(struct backend *be);
+
+/**
+ * backend_needs_reset() - set NEEDS_RESET in the device status, and tell the driver
+ * @be: session
+ *
+ * Holds until the driver resets the device (VIRTIO 1.2, section 2.1.2). A driver that does
+ * not poll learns of it by the notification of backend_config_changed().
+ *
+ * Return: as backend_config_changed(); the bit is set in any case.
+ */
+int backend_needs_reset(struct backend *be);
 
 /**
  * backend_clear_kick() - empty a queue's kick descriptor after it polled readable

@@ -166,6 +166,16 @@ backend_handler backend_set_vring_num, backend_set_vring_addr, backend_set_vring
 	backend_get_vring_base, backend_set_vring_kick, backend_set_vring_call,
 	backend_set_vring_err, backend_set_vring_enable;
 
+/* backend_request.c */
+
+/**
+ * backend_close_requests() - close the channel for messages to the front-end
+ * @be: session
+ */
+void backend_close_requests(struct backend *be);
+
+backend_handler backend_set_request_fd;
+
 /* backend_mem.c */
 
 /**

@@ -66,6 +66,7 @@
 	X(16, SET_PROTOCOL_FEATURES)                                                               \
 	X(17, GET_QUEUE_NUM)                                                                       \
 	X(18, SET_VRING_ENABLE)                                                                    \
+	X(21, SET_BACKEND_REQ_FD)                                                                  \
 	X(24, GET_CONFIG)                                                                          \
 	X(25, SET_CONFIG)                                                                          \
 	X(34, RESET_DEVICE)                                                                        \
@@ -81,10 +82,16 @@ enum vhost_request {
 #undef VHOST_REQUEST_ENUM
 };
 
+/* From the back-end to the front-end, on the channel of SET_BACKEND_REQ_FD. */
+enum vhost_backend_request {
+	VHOST_BACKEND_CONFIG_CHANGE_MSG = 2,
+};
+
 /* Protocol feature bit numbers. */
 #define VHOST_PROTOCOL_F_MQ 0
 #define VHOST_PROTOCOL_F_LOG_SHMFD 1
 #define VHOST_PROTOCOL_F_REPLY_ACK 3
+#define VHOST_PROTOCOL_F_BACKEND_REQ 5
 #define VHOST_PROTOCOL_F_CONFIG 9
 #define VHOST_PROTOCOL_F_RESET_DEVICE 13
 #define VHOST_PROTOCOL_F_CONFIGURE_MEM_SLOTS 15

@@ -28,6 +28,7 @@ static void put_avail_event(struct virtq *vq, uint16_t idx)
 	vring_store16(vq->rings.used, offset, idx);
 	log_used(vq, offset, sizeof(uint16_t));
 	vq->avail_event = idx;
+	vq->kicks_asked++;
 }
 
 static void put_used_flags(struct virtq *vq, uint16_t flags)
@@ -72,6 +73,7 @@ int virtq_start(struct virtq *vq, struct gmem *mem, uint32_t num, const struct v
 	vq->published = vq->used_idx;
 	vq->signalled = vq->used_idx;
 	vq->signalled_valid = false;
+	vq->kicks_asked = 0;
 	vq->broken = false;
 	vq->started = true;
 	vq->serving = num;
@@ -457,7 +459,12 @@ void virtq_unpop(struct virtq *vq, const struct virtq_chain *chain)
 	vq->last_avail--;
 }
 
-bool virtq_flush(struct virtq *vq)
+void virtq_skip_used(struct virtq *vq)
+{
+	vq->used_idx++;
+}
+
+static inline bool flush(struct virtq *vq, uint16_t idx)
 {
 	uint16_t signalled;
 	bool valid;
@@ -466,7 +473,7 @@ bool virtq_flush(struct virtq *vq)
 		return false;
 
 	/* Release: the entries and the buffers they name are visible before the index is. */
-	vring_store16_release(vq->rings.used, VRING_IDX, vq->used_idx);
+	vring_store16_release(vq->rings.used, VRING_IDX, idx);
 	log_used(vq, VRING_IDX, sizeof(uint16_t));
 	vq->published = vq->used_idx;
 
@@ -484,6 +491,16 @@ bool virtq_flush(struct virtq *vq)
 		return true;
 	return vring_need_event(vring_load16(vq->rings.avail, vring_used_event(vq->num)),
 				vq->published, signalled);
+}
+
+bool virtq_flush(struct virtq *vq)
+{
+	return flush(vq, vq->used_idx);
+}
+
+bool virtq_flush_as(struct virtq *vq, uint16_t idx)
+{
+	return flush(vq, idx);
 }
 
 void virtq_set_notify(struct virtq *vq, bool on)

@@ -85,6 +85,7 @@ struct virtq {
 	uint16_t published;    /* used.idx as the driver sees it */
 	uint16_t signalled;    /* published when calling the driver was last judged */
 	uint16_t avail_event;  /* as last written (EVENT_IDX) */
+	uint32_t kicks_asked;  /* times that it was written */
 	bool signalled_valid;
 	bool notify_on; /* the driver is asked for kicks */
 	bool started;
@@ -245,6 +246,21 @@ void virtq_unpop(struct virtq *vq, const struct virtq_chain *chain);
  * answer of a session is always true. False when nothing was pushed or the queue is broken.
  */
 bool virtq_flush(struct virtq *vq);
+
+/**
+ * virtq_skip_used() - count an entry of the used ring that nothing was written to (faults only)
+ * @vq: started queue
+ */
+void virtq_skip_used(struct virtq *vq);
+
+/**
+ * virtq_flush_as() - publish what was pushed, but show another index (faults only)
+ * @vq: queue
+ * @idx: what the driver sees as used.idx until the next flush
+ *
+ * Return: as virtq_flush(), which goes by the true index.
+ */
+bool virtq_flush_as(struct virtq *vq, uint16_t idx);
 
 /**
  * virtq_set_notify() - ask the driver for kicks, or for none
