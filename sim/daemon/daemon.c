@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,11 @@
 #include <uv.h>
 
 #include "daemon/control.h"
+#include "daemon/guard.h"
 #include "daemon/instance.h"
 #include "daemon/log.h"
 #include "daemon/rpc.h"
+#include "daemon/sandbox.h"
 
 /* What ends the program, cleanly. SIGHUP: the terminal went away. */
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -24,11 +27,12 @@ struct daemon {
 	const struct options *options;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNAL_COUNT];
+	uv_async_t guard;
 	struct registry registry;
 	unsigned int serving; /* instances that a front-end can still come to */
 	struct control control;
 	struct rpc rpc;
-	bool loop_open, signals_open, stopping;
+	bool loop_open, signals_open, guard_open, stopping;
 };
 
 static void stop(struct daemon *daemon)
@@ -40,6 +44,8 @@ static void stop(struct daemon *daemon)
 		instance_stop(i);
 	control_stop(&daemon->control);
 	recorder_close(&daemon->registry.recorder);
+	if (daemon->guard_open)
+		uv_close((uv_handle_t *)&daemon->guard, NULL);
 	for (size_t i = 0; daemon->signals_open && i < SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&daemon->signals[i], NULL);
 }
@@ -262,6 +268,15 @@ static void allow_many_descriptors(void)
 	}
 }
 
+static int enter_sandbox(struct daemon *daemon)
+{
+	const struct options *options = daemon->options;
+
+	/* Reads /dev/urandom, at the latest when the first object is made. */
+	json_object_seed(0);
+	return sandbox_enter(options->sandbox, options->control_path != NULL);
+}
+
 static int start(struct daemon *daemon)
 {
 	const struct options *options = daemon->options;
@@ -280,6 +295,11 @@ static int start(struct daemon *daemon)
 		ret = start_control(daemon);
 	if (ret == 0)
 		ret = start_front_ends(daemon);
+	if (ret == 0)
+		ret = guard_install(&daemon->registry, &daemon->loop, &daemon->guard);
+	daemon->guard_open = ret == 0;
+	if (ret == 0)
+		ret = enter_sandbox(daemon);
 	if (ret == 0 && options->ready_fd >= 0)
 		ret = tell_ready(options->ready_fd);
 	return ret;

@@ -165,7 +165,8 @@ void events_reset(struct events *events, const char *remote)
 		publish(events, remote, EVENT_RESET, json_object());
 }
 
-static json_t *queue_or_null(int number)
+/* Of a queue or a descriptor; below 0: there is none. */
+static json_t *number_or_null(int number)
 {
 	return number < 0 ? json_null() : json_integer(number);
 }
@@ -176,9 +177,11 @@ void events_violation(struct events *events, const char *remote,
 	if (!begin(events, EVENT_VIOLATION))
 		return;
 	publish(events, remote, EVENT_VIOLATION,
-		json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", violation_name(record->what),
-			  "requirement", violation_requirement(record->what), "queue",
-			  queue_or_null(record->queue), "desc_id", queue_or_null(record->desc_id),
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "name",
+			  violation_name(record->what), "requirement",
+			  violation_requirement(record->what), "level",
+			  violation_level_name(violation_level(record->what)), "queue",
+			  number_or_null(record->queue), "desc_id", number_or_null(record->desc_id),
 			  "expected", events_number(record->expected), "seen",
 			  events_number(record->seen)));
 }
@@ -227,6 +230,14 @@ static json_t *ns_members(const struct remote_event *event)
 			 "direction", event->to_host ? "to-host" : "from-host");
 }
 
+static json_t *fault_members(const struct remote_event *event)
+{
+	return json_pack("{s:s, s:o, s:o}", "fault", fault_at(event->fault)->name, "queue",
+			 number_or_null(event->queue == REMOTE_NO_QUEUE ? -1 : (int)event->queue),
+			 "desc_id",
+			 number_or_null(event->desc_id == REMOTE_NO_DESC ? -1 : event->desc_id));
+}
+
 void events_remote(struct events *events, const char *remote, const struct remote_event *event)
 {
 	switch (event->type) {
@@ -252,6 +263,18 @@ void events_remote(struct events *events, const char *remote, const struct remot
 		if (begin(events, EVENT_KICK))
 			publish(events, remote, EVENT_KICK,
 				json_pack("{s:i}", "queue", event->queue));
+		break;
+	case REMOTE_EVENT_FAULT:
+		if (begin(events, EVENT_FAULT))
+			publish(events, remote, EVENT_FAULT, fault_members(event));
+		break;
+	case REMOTE_EVENT_CONFIG:
+		if (begin(events, EVENT_CONFIG))
+			publish(events, remote, EVENT_CONFIG,
+				json_pack("{s:I, s:I}", "to_host",
+					  (json_int_t)event->buffer_size[RPMSG_QUEUE_INPUT],
+					  "to_remote",
+					  (json_int_t)event->buffer_size[RPMSG_QUEUE_OUTPUT]));
 		break;
 	}
 }

@@ -27,7 +27,11 @@
 	X(SENT, "sent", "remote to host: header, data, descriptor, used_len")                      \
 	X(NS, "ns", "name-service message: action, name, addr, direction")                         \
 	X(RETURNED, "returned", "a buffer of queue 1 was returned: desc_id, used_len")             \
-	X(VIOLATION, "violation", "the host broke a rule: name, requirement, expected, seen")
+	X(CONFIG, "config", "the driver wrote the configuration: to_host, to_remote")              \
+	X(FAULT, "fault", "a fault fired: fault, queue, desc_id")                                  \
+	X(VIOLATION, "violation",                                                                  \
+	  "the host broke a rule: name, requirement, level, expected, "                            \
+	  "seen")
 
 enum event_type {
 #define EVENT_ENUM(symbol, name, text) EVENT_##symbol,
@@ -62,7 +66,7 @@ const char *event_type_name(enum event_type type);
 /*
  * One function an event: the arguments are the members, remote is the name of the remote that
  * it happened to. events_remote() covers what a remote tells its owner: message, sent,
- * returned, ns, kick.
+ * returned, ns, kick, fault, config.
  */
 void events_connected(struct events *events, const char *remote);
 void events_disconnected(struct events *events, const char *remote, const char *reason);

@@ -41,7 +41,8 @@ static void on_violation(void *ctx, const struct violation_record *record)
 {
 	struct instance *instance = ctx;
 
-	if ((unsigned int)record->what >= VIOLATION_COUNT)
+	/* What is said of zeroes that the guard put there says nothing of the host. */
+	if ((unsigned int)record->what >= VIOLATION_COUNT || instance->memory_lost)
 		return;
 	instance->violations[record->what]++;
 	log_violation(instance, record);
@@ -112,6 +113,7 @@ static void on_run(uv_idle_t *idle)
 		uv_idle_stop(&instance->run);
 	recorder_settle(&instance->registry->recorder);
 	arm_wakeup(instance);
+	instance_check_memory(instance);
 }
 
 void instance_schedule(struct instance *instance)
@@ -341,6 +343,7 @@ static int end_session(struct instance *instance, const char *reason)
 	instance->watch = NULL;
 	close(instance->fd);
 	instance->fd = -1;
+	instance->memory_lost = 0;
 
 	events_disconnected(&instance->registry->events, instance->name, reason);
 	return new_session(instance);
@@ -394,11 +397,23 @@ static void on_request(void *ctx, int status)
 	struct instance *instance = ctx;
 	int ret = status;
 
-	for (int i = 0; ret == 0 && i < INSTANCE_REQUEST_BUDGET; i++)
+	for (int i = 0; ret == 0 && !instance->memory_lost && i < INSTANCE_REQUEST_BUDGET; i++)
 		ret = serve_request(instance);
 	recorder_settle(&instance->registry->recorder);
 	if (ret && ret != -EAGAIN)
 		disconnect(instance, disconnect_reason(ret));
+	else
+		instance_check_memory(instance);
+}
+
+void instance_check_memory(struct instance *instance)
+{
+	if (!instance->memory_lost || !instance_connected(instance))
+		return;
+	log_warn("%s: guest memory is gone: the front-end made its file shorter, or it cannot be "
+		 "read any more",
+		 instance->name);
+	disconnect(instance, "its memory went away");
 }
 
 static void on_connection(void *ctx, int fd)

@@ -9,6 +9,7 @@
 #ifndef DAEMON_INSTANCE_H
 #define DAEMON_INSTANCE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -62,6 +63,7 @@ struct instance {
 	uv_timer_t wakeup; /* for remote_deadline() */
 	uint64_t wakeup_at;
 	bool once, handles_open;
+	volatile sig_atomic_t memory_lost; /* the guard put zeroes in place of guest memory */
 
 	uint64_t violations[VIOLATION_COUNT];
 	struct log_limit violation_limits[VIOLATION_COUNT];
@@ -97,6 +99,12 @@ int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
  * To be called after every call of the remote's interface that makes it do something.
  */
 void instance_schedule(struct instance *instance);
+
+/**
+ * instance_check_memory() - disconnect the front-end if its memory went away (daemon/guard.h)
+ * @instance: instance
+ */
+void instance_check_memory(struct instance *instance);
 
 /**
  * instance_stop() - end the session, stop listening, remove the socket file

@@ -233,8 +233,10 @@ int options_parse(struct options *options, int argc, char **argv, char *error, s
 	struct parser parser = {.options = options, .error = error, .size = size};
 	int ret;
 
-	*options = (struct options){
-		.action = OPTIONS_SERVE, .ready_fd = -1, .log_level = LOG_LEVEL_INFO};
+	*options = (struct options){.action = OPTIONS_SERVE,
+				    .ready_fd = -1,
+				    .log_level = LOG_LEVEL_INFO,
+				    .sandbox = SANDBOX_DEFAULT};
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--print-capabilities") == 0) {
 			options->action = OPTIONS_PRINT_CAPABILITIES;

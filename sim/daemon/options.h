@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "daemon/log.h"
+#include "daemon/sandbox.h"
 #include "remote/service.h"
 
 #define OPTIONS_SERVICE_COUNT_MAX 65536U /* instances of one --service */
@@ -56,6 +57,7 @@ struct options {
 	const char *capture;	  /* or NULL */
 	int ready_fd;		  /* or -1 */
 	enum log_level log_level;
+	enum sandbox_mode sandbox;
 	bool once;
 	struct options_remote *remotes; /* at least one, in the order given */
 	size_t remote_count;

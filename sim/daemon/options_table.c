@@ -81,6 +81,18 @@ static int set_log_level(struct parser *parser, const struct option_entry *entry
 			      entry->name, value);
 }
 
+static int set_sandbox(struct parser *parser, const struct option_entry *entry, const char *value)
+{
+	for (enum sandbox_mode mode = 0; mode < SANDBOX_COUNT; mode++) {
+		if (strcmp(sandbox_mode_name(mode), value) == 0) {
+			parser->options->sandbox = mode;
+			return 0;
+		}
+	}
+	return options_refuse(parser, "--%s: \"%s\" is none of on, log and off", entry->name,
+			      value);
+}
+
 static int set_once(struct parser *parser, const struct option_entry *entry, const char *value)
 {
 	parser->options->once = true;
@@ -166,6 +178,12 @@ const struct option_entry options_table[] = {
 	 .feature = true,
 	 .help = "error, warn, info (default), debug or trace; log lines go to "
 		 "standard error"},
+	{.name = "sandbox",
+	 .value = "MODE",
+	 .set = set_sandbox,
+	 .feature = true,
+	 .help = "system calls that serving does not need end the program (on), go into the "
+		 "kernel's audit log (log), or are done (off); default: " SANDBOX_DEFAULT_TEXT},
 	{.name = "once",
 	 .set = set_once,
 	 .feature = true,

@@ -199,7 +199,12 @@ class Host:
         self.free = list(range(size))  # send buffers
 
     def start(self, features: int = F_NS | F_VERSION_1, kicks: bool = True) -> None:
-        """Negotiate, set the rings up, post all receive buffers, set DRIVER_OK.
+        """Everything up to DRIVER_OK; parameters as of set_up()."""
+        self.set_up(features, kicks)
+        self.front_end.acked(SET_STATUS, struct.pack("<Q", STATUS_DRIVER_OK))
+
+    def set_up(self, features: int = F_NS | F_VERSION_1, kicks: bool = True) -> None:
+        """Negotiate, set the rings up, post all receive buffers.
 
         kicks: false gives the back-end no kick descriptors, so that it has to poll.
         """
@@ -221,10 +226,9 @@ class Host:
             ring.describe(index, self.GUEST + ring.buffer(index), BUFFER_SIZE, 2)
             ring.expose(index)
         for queue, ring in enumerate(self.rings):
-            self._set_up(queue, ring, kicks)
-        front_end.acked(SET_STATUS, struct.pack("<Q", STATUS_DRIVER_OK))
+            self._set_up_ring(queue, ring, kicks)
 
-    def _set_up(self, queue: int, ring: Ring, kicks: bool) -> None:
+    def _set_up_ring(self, queue: int, ring: Ring, kicks: bool) -> None:
         front_end = self.front_end
         front_end.acked(SET_VRING_NUM, struct.pack("<II", queue, ring.size))
         addresses = [self.USER + part for part in (ring.desc, ring.used, ring.avail)]

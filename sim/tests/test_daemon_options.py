@@ -79,6 +79,7 @@ def test_options_capabilities_are_json_of_type_rpmsg(run: Run) -> None:
         "control-path",
         "capture",
         "ready-fd",
+        "sandbox",
         "log-level",
         "once",
     }
