@@ -37,7 +37,7 @@ _PARTS: Sequence[tuple[str, str, frozenset[Verdict]]] = (
     ("skipped", "does not apply", frozenset({Verdict.SKIP})),
 )
 
-_TARGET_NAMES = ("name", "guest", "launch", "socket")
+_TARGET_NAMES = ("name", "guest", "remote")
 
 
 def as_page(report: Report) -> str:
@@ -112,7 +112,9 @@ def _headline(style: str, word: str, sentence: str) -> dict[str, str]:
 def _requirement(entry: Mapping[str, Any]) -> dict[str, Any]:
     cases = sorted(entry["cases"], key=lambda case: -severity(Verdict(case["verdict"])))
     attention = entry["gates"] or entry["verdict"] == Verdict.WARN
-    return {**entry, "cases": cases, "attention": attention}
+    passed = [case for case in cases if case["verdict"] == Verdict.PASS]
+    told = [case for case in cases if case["verdict"] != Verdict.PASS]
+    return {**entry, "told": told, "passed": passed, "attention": attention}
 
 
 def _of_group(entries: Sequence[Mapping[str, Any]], prefix: str) -> list[Mapping[str, Any]]:

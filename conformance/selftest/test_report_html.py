@@ -164,8 +164,15 @@ def test_report_html_failures_come_first_and_unfolded(make_run: MakeRun) -> None
 
 
 def test_report_html_worst_case_of_a_requirement_comes_first(make_run: MakeRun) -> None:
-    chips = shown(make_run({"BF-001": [Verdict.PASS, Verdict.FAIL]})).find("h4")
-    assert [chip.text.split()[0] for chip in chips] == ["FAIL", "PASS"]
+    chips = shown(make_run({"BF-001": [Verdict.WARN, Verdict.PASS, Verdict.FAIL]})).find("h4")
+    assert [chip.text.split()[0] for chip in chips] == ["FAIL", "WARN"]
+
+
+def test_report_html_passed_cases_are_listed_with_what_was_seen(make_run: MakeRun) -> None:
+    run = make_run({"BF-001": [Verdict.PASS, Verdict.FAIL, Verdict.PASS]})
+    run.cases[0].notes = ["refused", "closed"]
+    rows = [row.text for row in shown(run).find("tr") if "test_bf_001" in row.text]
+    assert rows == ["test_bf_001_0refused; closed250 ms", "test_bf_001_2250 ms"]
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

@@ -21,8 +21,12 @@
 			total++;
 			shown += row.hidden ? 0 : 1;
 		}
-		for (const group of all(".group, tbody.rows"))
-			group.hidden = !group.querySelector("[data-level]:not([hidden])");
+		// A group of which nothing was run has no rows: it goes as soon as something is left out.
+		const filtered = all("#filter input").some((box) => !box.checked);
+		for (const group of all(".group, tbody.rows")) {
+			const rows = Array.from(group.querySelectorAll("[data-level]"));
+			group.hidden = filtered && rows.every((row) => row.hidden);
+		}
 		document.getElementById("shown").textContent = `${shown} of ${total} shown`;
 	}
 
