@@ -196,6 +196,9 @@ struct service_params {
 	uint32_t rate;	   /* source: messages a second, UINT32_MAX: as fast as buffers come;
 			      default 100 */
 	uint64_t messages; /* source: how many in a session; default: no end */
+	bool quiet;	   /* any kind: an endpoint that is not announced */
+	bool peer_known;   /* any kind: the host's endpoint is this one, so that the remote */
+	uint32_t peer;	   /* can speak first; until the host speaks from another */
 };
 
 /**

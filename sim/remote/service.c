@@ -114,11 +114,13 @@ void service_attach(struct remote *remote, struct service_info *info)
 		if (addr == RPMSG_ADDR_ANY || bind_info(remote, info, addr) != 0)
 			return;
 	}
-	nameservice_announce(remote, info);
-	if (info->kind->attached != NULL) {
+	if (!info->params.quiet)
+		nameservice_announce(remote, info);
+	if (info->params.peer_known)
+		service_set_peer(info->service, info->params.peer);
+	if (info->kind->attached != NULL)
 		info->kind->attached(info->service);
-		service_returned(remote);
-	}
+	service_returned(remote);
 }
 
 void service_detach(struct remote *remote, struct service_info *info)
