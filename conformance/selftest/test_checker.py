@@ -157,6 +157,7 @@ def test_checker_takes_nothing_else_for_an_id(text: str, checkout: Path) -> None
 
 def test_checker_violations_that_cite_nothing_are_suspicious(checkout: Path) -> None:
     (checkout / "sim/wire/violation.h").write_text("")
+    (checkout / "sim/other.c").write_text("/* BF-001 */")
     [problem] = problems(checkout)
     assert "violation.h cites no requirement; has it moved?" in problem
 

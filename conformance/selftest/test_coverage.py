@@ -224,6 +224,15 @@ def test_coverage_run_says_why_a_requirement_has_no_verdict(small_catalogue: Cat
     ]
 
 
+@pytest.mark.parametrize("excluded", [("not selected", None), (None, "not selected")])
+def test_coverage_run_that_lost_a_planned_case_says_so(
+    excluded: tuple[str | None, str | None], small_catalogue: Catalogue
+) -> None:
+    plan = [Planned(Case(f"test_{n}", "BF-001"), why) for n, why in enumerate(excluded)]
+    left = coverage.not_run(small_catalogue, Side.HOST, plan, [], [])
+    assert left[0].reason == "the run ended before its cases"
+
+
 def test_coverage_run_leaves_out_the_other_side(both_sides: Catalogue) -> None:
     left = coverage.not_run(both_sides, Side.REMOTE, [], [], [])
     assert [n.requirement.id for n in left] == ["BF-002", "VQ-001"]
