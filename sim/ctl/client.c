@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READ_SIZE 65536
+#define READ_SIZE 65536UL
 
 int64_t client_now_ms(void)
 {
@@ -83,7 +83,8 @@ static int fail_connect(struct client *client, int error)
 int client_open(struct client *client, const char *path, int timeout_ms)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+	struct timeval timeout = {.tv_sec = timeout_ms / 1000,
+				  .tv_usec = timeout_ms % 1000 * 1000L};
 
 	*client = (struct client){.path = path, .fd = -1, .wake_fd = -1, .timeout_ms = timeout_ms};
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -161,12 +162,12 @@ static int read_more(struct client *client, int64_t deadline_ms)
 		client->start = 0;
 	}
 	if (client->size - client->used < READ_SIZE) {
-		char *buffer = realloc(client->buffer, client->size + 2UL * READ_SIZE);
+		char *buffer = realloc(client->buffer, client->size + 2 * READ_SIZE);
 
 		if (!buffer)
 			return fail(client, -ENOMEM, "out of memory");
 		client->buffer = buffer;
-		client->size += 2UL * READ_SIZE;
+		client->size += 2 * READ_SIZE;
 	}
 	got = recv(client->fd, client->buffer + client->used, READ_SIZE, 0);
 	if (got == 0 || (got < 0 && errno == ECONNRESET))
@@ -192,8 +193,8 @@ static int wait_line(struct client *client, int64_t deadline_ms, size_t *size)
 
 	for (;;) {
 		size_t have = client->used - client->start;
-		const char *text = client->buffer + client->start;
-		const char *end = have > looked ? memchr(text + looked, '\n', have - looked) : NULL;
+		const char *text = have > looked ? client->buffer + client->start : NULL;
+		const char *end = text ? memchr(text + looked, '\n', have - looked) : NULL;
 
 		if (end) {
 			*size = (size_t)(end - text);

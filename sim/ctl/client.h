@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CLIENT_NO_DEADLINE (-1)
-#define CLIENT_MAX_LINE (32U * 1024 * 1024) /* of the daemon */
+#define CLIENT_MAX_LINE (32UL * 1024 * 1024) /* of the daemon */
 
 struct client {
 	const char *path;

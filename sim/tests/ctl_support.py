@@ -27,3 +27,11 @@ def environment(control_path: object = None) -> dict[str, str]:
 def reply(request: dict[str, Any], result: Any) -> bytes:
     """A reply as the daemon writes it."""
     return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode() + b"\n"
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """A line of standard output; the process has to be there to write one."""
+    assert process.stdout and process.stderr
+    line = process.stdout.readline()
+    assert line, f"ended, status {process.wait()}: {process.stderr.read()}"
+    return line

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from ctl_support import Spawn
+from ctl_support import Spawn, next_line
 from daemon_frontend import DEADLINE_S, FrontEnd, Host, Sim, Start
 
 pytest_plugins = ("ctl_fixtures",)
@@ -22,7 +22,7 @@ def wait_subscribed(process: subprocess.Popen[str], sim: Sim) -> str:
     while True:
         FrontEnd(sim.socket_path).close()
         if select.select([process.stdout], [], [], 0.2)[0]:
-            return process.stdout.readline()
+            return next_line(process)
 
 
 def test_ctl_events_are_lines_with_their_members(start: Start, spawn_ctl: Spawn) -> None:
@@ -33,8 +33,7 @@ def test_ctl_events_are_lines_with_their_members(start: Start, spawn_ctl: Spawn)
     host = Host(FrontEnd(sim.socket_path))
     host.start()
 
-    assert process.stdout
-    while " ns " not in (line := process.stdout.readline()):
+    while " ns " not in (line := next_line(process)):
         pass
     assert "action=create" in line and "name=hello" in line and "addr=1024" in line
     host.close()
@@ -47,10 +46,9 @@ def test_ctl_events_of_other_types_are_not_shown(start: Start, spawn_ctl: Spawn)
     host = Host(FrontEnd(sim.socket_path))
     host.start()
 
-    assert process.stdout
     types = []
     while not types or types[-1] != "driver_ok":
-        types.append(process.stdout.readline().split()[1])
+        types.append(next_line(process).split()[1])
 
     assert set(types) <= {"connected", "driver_ok"}
     host.close()
@@ -64,8 +62,7 @@ def test_ctl_events_as_json_are_whole(start: Start, spawn_ctl: Spawn) -> None:
     host.start()
     host.send(5, 1024, b"x" * 100)
 
-    assert process.stdout
-    while (event := json.loads(process.stdout.readline()))["type"] != "message":
+    while (event := json.loads(next_line(process)))["type"] != "message":
         pass
 
     assert event["data"] == "78" * 100
@@ -80,8 +77,7 @@ def test_ctl_events_show_the_beginning_of_long_data(start: Start, spawn_ctl: Spa
     host.start()
     host.send(5, 1024, b"x" * 100)
 
-    assert process.stdout
-    while " message " not in (line := process.stdout.readline()):
+    while " message " not in (line := next_line(process)):
         pass
 
     assert f"data={'78' * 32}...(100 bytes) " in line

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ctl_support import Spawn, environment
+from ctl_support import Spawn, environment, next_line
 from daemon_frontend import DEADLINE_S, Connect, FrontEnd, Host, Sim, Start
 
 pytest_plugins = ("ctl_fixtures",)
@@ -225,10 +225,9 @@ def test_ctl_watch_leaves_the_screen_before_it_complains(start: Start, watch: Wa
 def test_ctl_watch_without_a_terminal_prints_blocks(start: Start, spawn_ctl: Spawn) -> None:
     sim = start("--service", "hello,count=50")
     process = spawn_ctl(sim.control_path, "watch", "--interval", "0.1")
-    assert process.stdout
     lines: list[str] = []
     while sum(line.startswith("---- ") for line in lines) < 3:
-        lines.append(process.stdout.readline())
+        lines.append(next_line(process))
 
     process.send_signal(signal.SIGINT)
 
@@ -240,7 +239,6 @@ def test_ctl_watch_without_a_terminal_prints_blocks(start: Start, spawn_ctl: Spa
 
 def test_ctl_watch_as_json_is_stats_line_by_line(start: Start, spawn_ctl: Spawn) -> None:
     process = spawn_ctl(start().control_path, "--json", "watch", "--interval", "0.1")
-    assert process.stdout
 
     for _ in range(2):
-        assert json.loads(process.stdout.readline())["connected"] is False
+        assert json.loads(next_line(process))["connected"] is False
