@@ -40,8 +40,6 @@ FILES = {
     "share/man/man7/rpmsg-control.7",
     "share/qemu/vhost-user/50-rpmsg-sim.json",
     "share/rpmsg-testbench/wireshark/rpmsg.lua",
-    f"{CONFORMANCE}/pyproject.toml",
-    f"{CONFORMANCE}/requirements.toml",
 }
 
 #: Folders of the suite: everything in them goes along, except what Python leaves there and READMEs.
@@ -51,7 +49,9 @@ LEFT_OUT = {"__pycache__", ".pytest_cache", ".hypothesis", "README.md"}
 
 def suite_files() -> set[str]:
     root = CHECKOUT / "conformance"
-    return {
+    tables = {f"{CONFORMANCE}/{path.name}" for path in root.glob("*.toml")}
+    assert f"{CONFORMANCE}/requirements.toml" in tables
+    return tables | {
         f"{CONFORMANCE}/{path.relative_to(root)}"
         for folder in SUITE_FOLDERS
         for path in (root / folder).rglob("*")
