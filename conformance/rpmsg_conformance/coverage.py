@@ -232,7 +232,7 @@ def read(folder: Path) -> tuple[Catalogue, list[Citation], list[Hole]]:
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """The table, holes first, below the numbers of each suite and level."""
+    """The table, holes of musts first, below the numbers of each suite and level."""
     lines = [f"{'suite':8} {'level':8} {'requirements':>12} {'covered':>8} {'holes':>6}"]
     for count in _counts(rows):
         lines.append(
@@ -267,9 +267,12 @@ def as_page(rows: Sequence[Row]) -> str:
 
 def _holes_first(rows: Sequence[Row]) -> list[Row]:
     order = ("hole", "stated hole", "covered")
-    return sorted(
-        rows, key=lambda row: (order.index(row.status), _LEVELS.index(row.requirement.level))
-    )
+
+    def place(row: Row) -> tuple[bool, int, int]:
+        level = _LEVELS.index(row.requirement.level)
+        return (bool(row.cases), level, order.index(row.status))
+
+    return sorted(rows, key=place)
 
 
 def _counts(rows: Sequence[Row]) -> list[dict[str, Any]]:
