@@ -212,7 +212,7 @@ static int send_or_wait(struct remote *remote, const struct outgoing *out)
 		return -ENOTCONN;
 	if (out->size > REMOTE_MAX_PAYLOAD)
 		return -EMSGSIZE;
-	if (!queue->holding && emit_waiting(remote) == 0) {
+	if (!queue->holding && !remote->muted && emit_waiting(remote) == 0) {
 		ret = put_message(remote, out);
 		if (ret == -EPROTO)
 			remote->stats.send_failed++;

@@ -38,6 +38,16 @@ int fault_find(const char *name, enum fault *fault)
 	return -ENOENT;
 }
 
+/* For a fault of a ring the argument says which of the two places is meant. */
+static enum fault_place place_of(enum fault fault, uint32_t argument)
+{
+	enum fault_place place = rows[fault].place;
+
+	return place == FAULT_PLACE_RETURN_0 || place == FAULT_PLACE_PUBLISH_0
+		       ? (enum fault_place)(place + argument)
+		       : place;
+}
+
 /* ---- places ------------------------------------------------------------------------------- */
 
 static enum fault next_due(const struct fault_set *set, enum fault_place place, unsigned int from)
@@ -117,8 +127,10 @@ void fault_set_init(struct fault_set *set)
 	memset(set, 0, sizeof(*set));
 	for (unsigned int i = 0; i < FAULT_PLACE_COUNT; i++)
 		set->places[i].due = FAULT_NEVER;
-	for (unsigned int i = 0; i < FAULT_COUNT; i++)
+	for (unsigned int i = 0; i < FAULT_COUNT; i++) {
 		set->states[i].argument = rows[i].info.default_argument;
+		set->states[i].place = place_of((enum fault)i, set->states[i].argument);
+	}
 }
 
 void fault_fired(struct remote *remote, enum fault fault, uint32_t queue, uint16_t desc_id)
@@ -146,16 +158,6 @@ uint32_t fault_argument(const struct remote *remote, enum fault fault)
 }
 
 /* ---- setting ------------------------------------------------------------------------------ */
-
-/* For a fault of a ring the argument says which of the two places is meant. */
-static enum fault_place place_of(enum fault fault, uint32_t argument)
-{
-	enum fault_place place = rows[fault].place;
-
-	return place == FAULT_PLACE_RETURN_0 || place == FAULT_PLACE_PUBLISH_0
-		       ? (enum fault_place)(place + argument)
-		       : place;
-}
 
 static void switch_off(struct remote *remote, enum fault fault)
 {

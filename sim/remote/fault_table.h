@@ -136,9 +136,7 @@
 	X(RING_NOT_RETURNED, "ring-not-returned", RETURN, RETURN_0, "VQ-051",                      \
 	  "a buffer never comes back", "queue", 1, 1)                                              \
 	X(RING_RETURNS_ANOTHER, "ring-returns-another", RETURN, RETURN_0, "VQ-067",                \
-	  "a buffer comes back under the id of another that is out, and that one later under "     \
-	  "its own",                                                                               \
-	  "queue", 1, 1)
+	  "a buffer that was not used comes back, and the used one with the next", "queue", 0, 1)
 
 #define FAULT_TABLE_LIFE(X)                                                                        \
 	X(LIFE_CRASH_AT_FEATURES, "life-crash-at-features", LIFE, CRASH_FEATURES, "LC-006",        \

@@ -116,13 +116,17 @@ static void charge(struct remote *remote, uint32_t visited)
 	remote->extra_cost += visited / 64;
 }
 
-/* The host has created a channel: the oldest service of that name without a peer gets it. */
+/* A dialect of NuttX: whoever announces learns the peer's address from the answer. */
 static void acknowledge(struct remote *remote, const struct service *service)
 {
 	emit_ns(remote, service->info->name, service->addr, RPMSG_NS_NUTTX_ACK, service->addr,
 		false);
 }
 
+/*
+ * The host has created a channel: the oldest service of that name gets it that has no peer, or
+ * this one already.
+ */
 static void host_created(struct remote *remote, const struct rpmsg_ns_msg *ns)
 {
 	struct host_channel *channel = find_channel(remote, ns->name, ns->addr);
@@ -141,7 +145,9 @@ static void host_created(struct remote *remote, const struct rpmsg_ns_msg *ns)
 		struct service_info *info = list_entry(node, struct service_info, named);
 
 		visited++;
-		if (info->service->peer != RPMSG_ADDR_ANY || !same_name(info->name, ns->name))
+		if (!same_name(info->name, ns->name))
+			continue;
+		if (info->service->peer != RPMSG_ADDR_ANY && info->service->peer != ns->addr)
 			continue;
 		if (channel != NULL)
 			channel->taken = true;

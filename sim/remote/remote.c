@@ -146,7 +146,7 @@ static void attach_queue(struct remote *remote, unsigned int index, struct virtq
 
 void remote_finish_request(struct remote *remote)
 {
-	if (!remote->attached)
+	if (!remote->attached || remote->crashed)
 		return;
 	queues_flush(remote);
 	if (remote->ops->wake != NULL)
@@ -240,11 +240,13 @@ static void let_go_of_queues(struct remote *remote)
 void remote_detach(struct remote *remote)
 {
 	remote_config_reset(remote);
-	if (remote->attached) {
+	/* Whoever has crashed returns nothing. */
+	if (remote->attached && !remote->crashed)
 		pacing_end(remote);
+	if (remote->attached)
 		emit_give_up(remote);
+	if (remote->attached && !remote->crashed)
 		queues_flush(remote);
-	}
 	if (remote->attached || remote->early) {
 		remote->attached = false;
 		remote->early = false;
@@ -349,7 +351,8 @@ static uint32_t run_receive(struct remote *remote, uint32_t budget)
 {
 	uint32_t count = 0;
 
-	while (count < budget && emit_can_take_reply(remote) && receive_one(remote)) {
+	while (count < budget && !remote->muted && emit_can_take_reply(remote) &&
+	       receive_one(remote)) {
 		count += 1 + remote->extra_cost;
 		remote->extra_cost = 0;
 	}
@@ -361,7 +364,7 @@ static uint32_t run_pump(struct remote *remote, uint32_t budget)
 	const struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
 	uint32_t count = 0;
 
-	if (queue->holding || !queue_usable(queue))
+	if (queue->holding || remote->muted || !queue_usable(queue))
 		return 0;
 	if (emit_waiting(remote) != 0)
 		count = emit_pump(remote, budget);
@@ -578,7 +581,7 @@ int64_t remote_release(struct remote *remote, unsigned int queue, uint32_t count
 		remote->queues[queue].pacing.hold_next = 0;
 		pacing_update(remote, queue);
 	}
-	if (!remote->attached)
+	if (!remote->attached || remote->muted)
 		return 0;
 	if (count == 0)
 		count = remote->queues[queue].vq->num;

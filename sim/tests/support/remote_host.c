@@ -68,8 +68,18 @@ static void on_wake(void *ctx)
 	host->wakes++;
 }
 
+static void on_life(void *ctx, enum remote_life what)
+{
+	struct remote_host *host = ctx;
+
+	host->lives[what]++;
+	log_number(host, 0x11fe + what);
+}
+
 static void log_event(struct remote_host *host, const struct remote_event *event)
 {
+	if (event->type == REMOTE_EVENT_FAULT)
+		log_number(host, event->fault);
 	log_number(host, event->type);
 	log_number(host, event->queue);
 	log_number(host, event->hdr.src);
@@ -130,6 +140,7 @@ static const struct remote_ops ops = {
 	.queue_broken = on_broken,
 	.wake = on_wake,
 	.event = on_event,
+	.life = on_life,
 };
 
 /* ---- life --------------------------------------------------------------------------------- */

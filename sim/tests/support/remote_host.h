@@ -56,6 +56,7 @@ struct remote_host {
 	uint64_t calls[RPMSG_NUM_QUEUES];
 	uint64_t broken[RPMSG_NUM_QUEUES];
 	uint64_t wakes;
+	uint64_t lives[3]; /* by enum remote_life */
 	struct violation_sink sink;
 	uint64_t violations[VIOLATION_COUNT];
 	uint64_t violation_count;
