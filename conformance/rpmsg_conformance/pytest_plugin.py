@@ -231,15 +231,37 @@ class ConformPlugin:
         self.harness.append(f"{excinfo.typename}: {excinfo.value}")
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """A case that cannot or need not be run is judged without its fixtures."""
+        case = self._cases[item.nodeid]
+        why = None
+        outcome = Outcome.BLOCKED
+        if case.name in self._skipped:
+            why, outcome = self._skipped[case.name], Outcome.SKIPPED
+        elif self.unreachable is not None:
+            why = self.unreachable.partition("\n")[0]
+        elif self.harness:
+            why = "the suite itself failed before: " + self.harness[0].partition("\n")[0]
+        if why is None:
+            return None
+        record = self._record(case, None)
+        record.outcome, record.message = outcome, why
+        self._judge(record)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Start the case's record; a target that cannot be reached blocks every case."""
+        """Start the case's record and make a folder for its evidence."""
         case = self._cases[item.nodeid]
         folder = None
         if self._report is not None:
             folder = self._report / "cases" / re.sub(r"[^A-Za-z0-9_.-]+", "-", case.name).strip("-")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-        item.stash[record_key] = CaseResult(
+        item.stash[record_key] = self._record(case, folder)
+
+    def _record(self, case: Case, folder: Path | None) -> CaseResult:
+        return CaseResult(
             name=case.name,
             requirement=case.requirement,
             outcome=Outcome.MET,
@@ -248,12 +270,6 @@ class ConformPlugin:
             artefacts=folder,
             repeat=shlex.join([*self._repeat_command, "--select", case.name]),
         )
-        if case.name in self._skipped:
-            pytest.skip(self._skipped[case.name])
-        if self.unreachable is not None:
-            raise Blocked(self.unreachable.partition("\n")[0])
-        if self.harness:
-            raise Blocked("the suite itself failed before: " + self.harness[0].partition("\n")[0])
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, None]:
@@ -375,6 +391,8 @@ def run_pytest(
     """Run (or only collect) the suite in the folder ``suite``; returns pytest's exit status."""
     arguments = [str(suite), f"--rootdir={suite.parent}", f"--confcutdir={suite}"]
     arguments += ["-c", str(suite.parent / "pyproject.toml"), "--strict-markers"]
+    # Suites have files of the same name, and may be collected in one process.
+    arguments.append("--import-mode=importlib")
     arguments += ["-p", "no:cacheprovider", "-p", "no:logging", "--capture=no", "--tb=short"]
     if collect_only:
         arguments.append("--collect-only")

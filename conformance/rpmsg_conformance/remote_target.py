@@ -42,7 +42,7 @@ from rpmsg_conformance.virtio.errors import (
 
 #: Seconds a remote may take from its start to its socket, and to leave once it broke a connection.
 START_SECONDS: Final = 10.0
-_LEAVE_SECONDS: Final = 0.3
+_LEAVE_SECONDS: Final = 1.0
 
 #: Seconds in which a service has to be announced, and to answer the probe.
 DISCOVERY_SECONDS: Final = 2.0
@@ -119,7 +119,7 @@ class RemoteTarget:
         self._given = socket
         self._child: Child | None = None
         self._log: IO[bytes] | None = None
-        self._log_path: Path | None = None
+        self.log_path: Path | None = None
         self._log_seen = 0
         self.hosts: list[RemoteHost] = []
         self._last_words: list[str] = []
@@ -146,8 +146,9 @@ class RemoteTarget:
         self.path.unlink(missing_ok=True)
         folder = self.folder if self.folder is not None else self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        self._log_path = folder / f"remote-{self.starts}.log"
-        self._log = self._log_path.open("wb")
+        self.log_path = folder / f"remote-{self.starts}.log"
+        self.log_path.unlink(missing_ok=True)
+        self._log = self.log_path.open("ab")
         self._log_seen = 0
         argv = [word.replace("{socket}", str(self.path)) for word in self.launch]
         try:
@@ -165,7 +166,7 @@ class RemoteTarget:
         if child is None:
             return None
         if wait and child.running:
-            child.wait(wait * self.factor)
+            child.wait(wait * max(1.0, self.factor))
         return None if child.running else child.describe_end()
 
     def _stop(self) -> None:
@@ -179,9 +180,9 @@ class RemoteTarget:
 
     def sanitizer_report(self) -> str | None:
         """The line with which a sanitizer began a report since the last call."""
-        if self._log_path is None:
+        if self.log_path is None:
             return None
-        with self._log_path.open("rb") as file:
+        with self.log_path.open("rb") as file:
             file.seek(self._log_seen)
             text = file.read()
         self._log_seen += len(text)
@@ -300,6 +301,8 @@ class RemoteTarget:
             self.damage()
             if ended is not None:
                 raise TargetDied(f"{ended} when the next host came ({error})") from error
+            if self.launch is None and not self._listens():
+                raise TargetDied(f"the remote cannot be reached any more: {error}") from error
             raise TargetWedged(
                 f"the remote lives, but a well-formed exchange fails: {error}"
             ) from error
@@ -311,6 +314,14 @@ class RemoteTarget:
             if self.launch is not None:
                 raise
             raise TargetDied(f"the remote cannot be reached any more: {error}") from error
+
+    def _listens(self) -> bool:
+        """Whether a remote that was not started from here takes connections."""
+        try:
+            self.open().close()
+        except TargetUnreachable:
+            return False
+        return True
 
     def _exchange(self) -> None:
         host = self.open()
@@ -370,10 +381,10 @@ class RemoteTarget:
 
     def console_tail(self) -> list[str]:
         """The last lines that a remote started from here wrote, also when it has ended."""
-        if self._log_path is None or self._child is None:
+        if self.log_path is None or self._child is None:
             return self._last_words
         try:
-            text = self._log_path.read_text(encoding="utf-8", errors="replace")
+            text = self.log_path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return self._last_words
         return text.splitlines()[-_CONSOLE_LINES:]

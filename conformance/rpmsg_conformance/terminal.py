@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -83,8 +84,14 @@ class Terminal:
                 f"{result.seconds:.2f} s",
             )
         )
+        alike = Counter((case.verdict, case.message) for case in result.cases)
         for case in result.cases:
-            if case.verdict in _EXPLAINED:
+            count = alike[case.verdict, case.message]
+            if case.verdict in (Verdict.SKIP, Verdict.BLOCKED) and count > 1:
+                # Once for all cases of the requirement that have the same reason.
+                alike[case.verdict, case.message] = 0
+                self._explain(case, f"{case.name} and {count - 1} more")
+            elif case.verdict in _EXPLAINED and count:
                 self._explain(case)
             for note in case.notes if case.verdict in (Verdict.INFO, Verdict.PASS) else ():
                 if self._verbose or case.verdict is Verdict.INFO:
@@ -134,9 +141,9 @@ class Terminal:
     def _heading(self, requirement: Requirement) -> str:
         return f"{requirement.id}  {requirement.level:{_LEVEL}} {requirement.text}"
 
-    def _explain(self, case: CaseResult) -> None:
+    def _explain(self, case: CaseResult, name: str | None = None) -> None:
         indent = " " * _INDENT
-        self._write(f"{indent}{case.name}")
+        self._write(f"{indent}{name or case.name}")
         if case.verdict is Verdict.XFAIL and case.deviation is not None:
             self._detail("observed", case.observed or case.message)
             where = f" ({case.deviation.function})" if case.deviation.function else ""
