@@ -46,7 +46,7 @@
 	X(VU_OUT_OF_ORDER, "vu-out-of-order", "VU-019", MUST,                                      \
 	  "request is not legal at this point")                                                    \
 	X(VU_NOT_EVENTFD, "vu-not-eventfd", "VU-020", MUST,                                        \
-	  "kick, call, err or request descriptor is unusable")                                              \
+	  "kick, call, err or request descriptor is unusable")                                     \
 	X(VU_LOG, "vu-log", "VU-021", MUST, "dirty log is too small or cannot be mapped")          \
 	X(VU_REPLY_FLAG, "vu-reply-flag", "VU-022", SHOULD,                                        \
 	  "reply or reserved flag bits set in a request")                                          \
