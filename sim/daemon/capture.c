@@ -76,6 +76,7 @@ static int open_dumper(struct capture *capture, const char *path)
 	capture->dumper = pcap_dump_fopen(capture->pcap, file);
 	if (!capture->dumper)
 		fclose(file);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Stream): pcap_dump_close() closes it */
 	return capture->dumper ? 0 : -EIO;
 }
 
@@ -187,7 +188,7 @@ static void add_note(struct capture *capture, uint8_t type, const char *text)
 	at = capture->packet + CAPTURE_HDR_SIZE + capture->notes;
 	at[0] = type;
 	at[1] = (uint8_t)len;
-	memcpy(at + 2, text, len);
+	memcpy(at + 2, text, len); /* NOLINT(bugprone-not-null-terminated-result): has a length */
 	capture->notes += (uint32_t)(2 + len);
 }
 

@@ -234,15 +234,17 @@ int emit(struct remote *remote, const struct outgoing *out)
 	return ret;
 }
 
-static int pump_notice(struct remote *remote, struct service_info *info, struct outgoing *out)
+static int pump_notice(struct remote *remote, struct service_info *info,
+		       const struct outgoing *out)
 {
 	const struct rpmsg_ns_msg *ns = out->ns;
 	uint8_t bytes[RPMSG_NS_MSG_SIZE];
+	struct outgoing encoded = *out;
 	int ret;
 
 	rpmsg_ns_encode(ns->name, ns->addr, ns->flags, bytes, remote->order);
-	out->payload = bytes;
-	ret = put_message(remote, out);
+	encoded.payload = bytes;
+	ret = put_message(remote, &encoded);
 	if (ret == -EAGAIN || ret == -EPROTO)
 		return ret;
 	nameservice_settle(remote, info, ret == 0);

@@ -149,7 +149,8 @@ static void say(struct remote *remote, enum fault fault, const struct rpmsg_ns_m
 
 	switch (fault) {
 	case FAULT_NS_DUPLICATE:
-		emit_ns(remote, after->name, after->addr, after->flags, src, now);
+		if (after != NULL)
+			emit_ns(remote, after->name, after->addr, after->flags, src, now);
 		break;
 	case FAULT_NS_DESTROY_UNKNOWN:
 		emit_ns(remote, UNKNOWN_CHANNEL, argument, RPMSG_NS_DESTROY, src, now);
