@@ -234,8 +234,7 @@ int emit(struct remote *remote, const struct outgoing *out)
 	return ret;
 }
 
-static int pump_notice(struct remote *remote, struct service_info *info,
-		       const struct outgoing *out)
+static int pump_notice(struct remote *remote, struct service_info *info, const struct outgoing *out)
 {
 	const struct rpmsg_ns_msg *ns = out->ns;
 	uint8_t bytes[RPMSG_NS_MSG_SIZE];
