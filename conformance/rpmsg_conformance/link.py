@@ -144,11 +144,14 @@ class Link:
     def exhaust(self, fd: int, limit: int = 2000) -> tuple[int, Reply]:
         """Write to a non-blocking descriptor until it fails, the remote keeping every buffer.
 
-        Returns how many writes succeeded, and the failure. Raises Unmet when ``limit`` succeed.
+        Returns how many writes succeeded, and the failure, once the remote has all the messages.
+        Raises Unmet when ``limit`` succeed.
         """
+        mark = self.sim.mark()
         for count in range(limit):
             reply = self.agent.write(fd, count.to_bytes(2, "little"))
             if not reply.ok:
+                self.sim.wait_events(count, "message", since=mark)
                 return count, reply
         raise Unmet("write() fails once the send buffers are used up", f"{limit} succeeded")
 
