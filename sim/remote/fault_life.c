@@ -150,6 +150,12 @@ uint64_t remote_reply_delay(struct remote *remote)
 	return delay;
 }
 
+void remote_crash(struct remote *remote)
+{
+	if (remote->attached && !remote->crashed)
+		crash(remote);
+}
+
 /* ---- set and cleared ---------------------------------------------------------------------- */
 
 void fault_enter(struct remote *remote, enum fault fault)

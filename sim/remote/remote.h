@@ -434,6 +434,12 @@ int remote_config_write(struct remote *remote, uint32_t offset, uint32_t size, c
 bool remote_crashes_at(struct remote *remote, enum remote_point point);
 
 /**
+ * remote_crash() - what the faults life-crash-... do, at once and without any being set
+ * @remote: remote; without a host it is left alone
+ */
+void remote_crash(struct remote *remote);
+
+/**
  * remote_reply_delay() - a vhost-user request is about to be answered
  * @remote: remote
  *
