@@ -129,8 +129,9 @@ void fault_message(struct remote *remote, struct outgoing *out, const struct vir
 
 enum wire_order fault_order(struct remote *remote, const struct virtq_chain *chain)
 {
-	/* On a link without VERSION_1 the order is the machine's, which may be this one. */
-	if (remote->order == WIRE_BIG_ENDIAN)
+	/* Without VERSION_1 the order is the driver's own, whatever it is. */
+	if ((remote->features & VIRTIO_BIT(VIRTIO_F_VERSION_1)) == 0 ||
+	    fault_first(&remote->faults, FAULT_PLACE_ORDER) == FAULT_COUNT)
 		return remote->order;
 	fault_fired(remote, FAULT_ORDER_BIG_ENDIAN, RPMSG_QUEUE_INPUT, chain->head);
 	return WIRE_BIG_ENDIAN;

@@ -213,6 +213,13 @@ bool fault_unasked(struct remote *remote);
 bool fault_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
 
 /**
+ * fault_put_astray() - put a buffer into the used ring that ring-returns-another has kept
+ * @remote: remote
+ * @index: queue that has one
+ */
+void fault_put_astray(struct remote *remote, unsigned int index);
+
+/**
  * fault_publish() - used.idx is about to be shown (PUBLISH)
  * @remote: remote
  * @index: queue with entries that were not published

@@ -88,8 +88,7 @@ static bool put_entry(struct virtq *vq, uint32_t id, uint32_t used_len)
 	return virtq_push_raw(vq, id, used_len) == 0;
 }
 
-/* What was kept goes back before the next buffer. */
-static void put_astray(struct remote *remote, unsigned int index)
+void fault_put_astray(struct remote *remote, unsigned int index)
 {
 	struct remote_queue *queue = &remote->queues[index];
 
@@ -119,7 +118,7 @@ bool fault_return(struct remote *remote, unsigned int index, uint16_t head, uint
 	}
 
 	if (was_astray)
-		put_astray(remote, index);
+		fault_put_astray(remote, index);
 	if (entry.skip)
 		virtq_skip_used(queue->vq);
 	for (unsigned int i = 0; i < entry.times; i++) {

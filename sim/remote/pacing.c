@@ -251,6 +251,10 @@ void pacing_end(struct remote *remote)
 
 			go_back_now(remote, i, head, pacing->slots[head].used_len);
 		}
+		if (pacing->staged_count != 0)
+			pacing_stage(remote, i);
+		if (remote->queues[i].astray)
+			fault_put_astray(remote, i);
 		count_held(remote, i);
 	}
 }

@@ -5,3 +5,4 @@ target_link_libraries(wire_view PUBLIC remote_support)
 unit_test(fault wire_view)
 target_sources(test_fault PRIVATE fault_message_cases.c fault_notice_cases.c fault_ring_cases.c
 	fault_life_cases.c)
+unit_test(fault_limits wire_view)
