@@ -29,6 +29,7 @@ from rpmsg_conformance.expect import (
 from rpmsg_conformance.processes import Child
 from rpmsg_conformance.remote_host import EchoService, RemoteHost
 from rpmsg_conformance.virtio.config import Config
+from rpmsg_conformance.virtio.host import LOCAL_ADDR
 from rpmsg_conformance.virtio.errors import (
     NotOffered,
     PeerClosed,
@@ -369,6 +370,7 @@ class RemoteTarget:
                 channel = host.find_echo(seconds)
                 self.echo = EchoService(channel.name, channel.addr)
             except PeerTimeout:
+                self.echo = _probe(host)
                 self.no_echo = (
                     f"no announced service echoes ({_announced(host)}); "
                     "--echo NAME or --echo-addr N names one"
@@ -410,6 +412,19 @@ class RemoteTarget:
         self.close_hosts()
         if self.launch is not None:
             self._stop()
+
+
+def _probe(host: RemoteHost) -> EchoService | None:
+    """The announced service that gives back a message, whatever source it states."""
+    for channel in host.channels.open:
+        payload = b"rpmsg-conform asks %d" % channel.addr
+        host.send(LOCAL_ADDR, channel.addr, payload, timeout=0)
+        try:
+            host.receive(host.config.timeout / 8, dst=LOCAL_ADDR, where=lambda m: m.payload == payload)
+        except PeerTimeout:
+            continue
+        return EchoService(channel.name, channel.addr)
+    return None
 
 
 def _announced(host: RemoteHost) -> str:
