@@ -239,5 +239,5 @@ def flipped(host: RemoteHost, offset: int, first: bytes, second: bytes) -> None:
 @pytest.mark.parametrize("size", [0, 1, 2, 15, 16, 255, 256, 495, 496])
 def test_header_len_is_the_payload_sent(size: int, host: RemoteHost) -> None:
     host.send(LOCAL_ADDR, host.echo_addr, bytes(n * 7 & 0xFF for n in range(size)))
-    message = host.receive(src=host.echo_addr)
+    message = host.receive(dst=LOCAL_ADDR)
     expect_equal("len of the header", message.header.len, size)

@@ -115,7 +115,7 @@ def test_names_after_destroy_the_peer_is_not_spoken_to(host: RemoteHost) -> None
     name = echo_name(host)
     host.announce(name, OUR_ADDR)
     host.send(OUR_ADDR, host.echo_addr, b"bound")
-    host.receive(src=host.echo_addr, dst=OUR_ADDR)
+    host.receive(dst=OUR_ADDR)
     host.announce(name, OUR_ADDR, c.NS_DESTROY)
     host.burst(5)
     late = [message for message in host.inbox if message.dst == OUR_ADDR]

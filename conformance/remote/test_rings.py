@@ -100,7 +100,7 @@ def test_rings_each_buffer_is_returned_once(
 @pytest.mark.parametrize("payload", [0, 1, 15, 16, 17, 255, 495, 496])
 def test_rings_used_length_covers_the_message(payload: int, host: RemoteHost) -> None:
     host.send(LOCAL_ADDR, host.echo_addr, bytes(payload))
-    message = host.receive(src=host.echo_addr)
+    message = host.receive(dst=LOCAL_ADDR)
     expect(
         16 + message.header.len <= message.used_len <= message.capacity,
         expected=f"used length from {16 + message.header.len} to {message.capacity}",
