@@ -204,7 +204,8 @@ class RemoteTarget:
             # Nobody has said so yet: it must not be hidden by a new start.
             self.damage()
             raise TargetDied(ended)
-        if self.launch is not None and self._child is None:
+        started_here = self.launch is not None and self._child is None
+        if started_here:
             self._start()
         config = config if config is not None else Config()
         config = replace(config, timeout=config.timeout * self.factor)
@@ -215,6 +216,10 @@ class RemoteTarget:
                 break
             except Unreachable as error:
                 ended = self._ended()
+                if ended is not None and not started_here:
+                    # It was on its way out when this was called.
+                    self.damage()
+                    raise TargetDied(ended) from error
                 if ended is not None:
                     raise TargetUnreachable(
                         f"{ended} before it listened at {self.path}{self._tail()}"
