@@ -287,10 +287,7 @@ static void effect_reboot(const struct fault_case *c)
 	assert_int_equal(case_fired(c->fault), 2);
 }
 
-#define LIFE(symbol, effect, pass)                                                                 \
-	{                                                                                          \
-		FAULT_LIFE_##symbol, effect, pass, HOST_FEATURES, NULL                             \
-	}
+#define LIFE(symbol, effect, pass) {FAULT_LIFE_##symbol, effect, pass, HOST_FEATURES, NULL}
 
 const struct fault_case life_cases[] = {
 	LIFE(CRASH_AT_FEATURES, effect_crash_at, pass_features),
