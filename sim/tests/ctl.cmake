@@ -8,6 +8,9 @@ foreach(area commands errors events watch completion man)
 		ENVIRONMENT "RPMSG_SIM=$<TARGET_FILE:rpmsg-sim>;RPMSG_CTL=$<TARGET_FILE:rpmsg-ctl>;\
 MAN_PAGES=${CMAKE_BINARY_DIR}/sim/man;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
-add_test(NAME man_generated
-	COMMAND ${CMAKE_SOURCE_DIR}/sim/man/update --check ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
-set_tests_properties(man_generated PROPERTIES LABELS ctl TIMEOUT 120)
+# The help of a build with a sanitizer says that the sandbox is off there; pages are of the others.
+if(SANITIZE STREQUAL "none")
+	add_test(NAME man_generated
+		COMMAND ${CMAKE_SOURCE_DIR}/sim/man/update --check ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+	set_tests_properties(man_generated PROPERTIES LABELS ctl TIMEOUT 120)
+endif()
