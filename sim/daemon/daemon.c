@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/rpc.h"
 #include "daemon/sandbox.h"
+#include "remote/pacing.h"
 
 /* What ends the program, cleanly. SIGHUP: the terminal went away. */
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -118,14 +120,17 @@ static int announce_services(struct instance *instance, const struct options_rem
 {
 	for (size_t i = 0; i < remote->service_count; i++) {
 		const struct options_service *service = &remote->services[i];
+		struct instance_service made = {.kind = service->kind, .params = service->params};
 
 		if ((service->addr == RPMSG_ADDR_ANY) != dynamic)
 			continue;
+		memcpy(made.name, service->name, sizeof(made.name));
 		for (uint32_t n = 0; n < service->count; n++) {
-			uint32_t addr = dynamic ? RPMSG_ADDR_ANY : service->addr + n;
-			int ret = remote_announce(instance->remote, service->name, service->kind,
-						  NULL, &addr);
+			uint32_t addr;
+			int ret;
 
+			made.wanted = dynamic ? RPMSG_ADDR_ANY : service->addr + n;
+			ret = instance_announce(instance, &made, &addr);
 			if (ret) {
 				log_error("--service %s: instance %u of %u: %s", service->text,
 					  n + 1, service->count, strerror(-ret));
@@ -138,10 +143,31 @@ static int announce_services(struct instance *instance, const struct options_rem
 	return 0;
 }
 
+static int set_behaviour(struct instance *instance, const struct options_remote *remote)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; ret == 0 && i < RPMSG_NUM_QUEUES; i++)
+		ret = remote_pace(instance->remote, i, &remote->paces[i]);
+	if (ret)
+		log_error("%s: --pace: %s", instance->name, strerror(-ret));
+	for (size_t i = 0; ret == 0 && i < remote->fault_count; i++) {
+		const struct options_fault *fault = &remote->faults[i];
+
+		ret = remote_fault_set(instance->remote, fault->fault, &fault->setting);
+		if (ret)
+			log_error("%s: --fault %s: %s", instance->name,
+				  fault_at(fault->fault)->name, strerror(-ret));
+	}
+	return ret;
+}
+
 static int add_remote(struct daemon *daemon, const struct options_remote *remote)
 {
 	struct instance *instance = calloc(1, sizeof(*instance));
-	int ret = instance ? instance_init(instance, remote->name, &daemon->registry) : -ENOMEM;
+	int ret =
+		instance ? instance_init(instance, remote->name, &remote->config, &daemon->registry)
+			 : -ENOMEM;
 
 	if (ret) {
 		log_error("%s: cannot make the remote: %s", remote->name, strerror(-ret));
@@ -149,7 +175,9 @@ static int add_remote(struct daemon *daemon, const struct options_remote *remote
 		return ret;
 	}
 	registry_add(&daemon->registry, instance);
-	ret = announce_services(instance, remote, false);
+	ret = set_behaviour(instance, remote);
+	if (ret == 0)
+		ret = announce_services(instance, remote, false);
 	return ret ? ret : announce_services(instance, remote, true);
 }
 
@@ -309,9 +337,27 @@ static void log_serving(const struct daemon *daemon)
 {
 	unsigned int remotes = daemon->registry.count;
 
-	log_info("serving %u remote%s; %s", remotes, remotes == 1 ? "" : "s",
+	log_info("serving %u remote%s, seed %" PRIu64 "; %s", remotes, remotes == 1 ? "" : "s",
+		 daemon->options->seed,
 		 daemon->options->once ? "ends after the first front-end"
 				       : "one front-end at a time");
+}
+
+/* What --check=strict fails for. */
+static bool broke_a_must(const struct registry *registry)
+{
+	uint64_t total = 0;
+
+	for (const struct instance *i = registry->first; i; i = i->next) {
+		uint64_t count = i->config.check == REMOTE_CHECK_STRICT
+					 ? violation_count_must(i->violations)
+					 : 0;
+
+		if (count)
+			log_error("%s: the host broke a MUST %" PRIu64 " times", i->name, count);
+		total += count;
+	}
+	return total != 0;
 }
 
 static void free_remotes(struct registry *registry)
@@ -348,7 +394,7 @@ int daemon_run(const struct options *options)
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);
 		uv_loop_close(&daemon->loop);
 	}
-	failed = ret || daemon->registry.recorder.failed;
+	failed = ret || daemon->registry.recorder.failed || broke_a_must(&daemon->registry);
 	free_remotes(&daemon->registry);
 	free(daemon);
 	return failed ? 1 : 0;

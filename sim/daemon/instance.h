@@ -38,6 +38,18 @@ struct instance_ops {
 	void (*finished)(void *ctx, struct instance *instance);
 };
 
+#define INSTANCE_LIFE_BIT(what) (UINT32_C(1) << (what))
+
+/* A service as it was asked for. */
+struct instance_service {
+	struct instance_service *next;
+	char name[RPMSG_NAME_SIZE];
+	const struct service_kind *kind;
+	struct service_params params;
+	uint32_t wanted; /* address; RPMSG_ADDR_ANY: a dynamic one */
+	uint32_t addr;	 /* that it was given */
+};
+
 struct instance {
 	const char *name;
 	struct instance *next; /* in the registry */
@@ -47,8 +59,9 @@ struct instance {
 	void *ops_ctx;
 
 	struct remote *remote;
+	struct remote_config config; /* that the remote was made with; check may change later */
+	struct instance_service *services;
 	struct backend backend;
-	struct backend_offer offer;
 	struct violation_sink sink;
 
 	struct listener listener;
@@ -56,28 +69,36 @@ struct instance {
 	int fd;		  /* connection to the front-end; -1: none */
 	struct watch *watch;
 	struct vhost_reader reader;
+	struct vhost_msg late_reply; /* while later is active in a session */
 	struct instance_kick kicks[RPMSG_NUM_QUEUES];
 	uint16_t avail_at_start[RPMSG_NUM_QUEUES]; /* avail.idx when the queue was started */
 
-	uv_idle_t run;	   /* active while the remote has work */
-	uv_timer_t wakeup; /* for remote_deadline() */
+	uv_idle_t run;	  /* active while the remote has work */
+	uv_timer_t later; /* for a late reply, or for being there again after a crash */
+	uint64_t down_ms; /* how long it stays away when the session ends */
+	int clock_fd;	  /* for remote_deadline() */
+	struct watch *clock_watch;
 	uint64_t wakeup_at;
+	uint32_t life_asked; /* INSTANCE_LIFE_BIT() of what is to be done once nothing runs */
 	bool once, handles_open;
 	volatile sig_atomic_t memory_lost; /* the guard put zeroes in place of guest memory */
 
 	uint64_t violations[VIOLATION_COUNT];
 	struct log_limit violation_limits[VIOLATION_COUNT];
+	struct log_limit fault_limits[FAULT_COUNT];
 };
 
 /**
  * instance_init() - make a remote that nobody can reach yet
  * @instance: instance; to be given to instance_free() when the return value is 0
  * @name: in log lines, events, captures; kept by reference
+ * @config: of the remote; copied
  * @registry: where what happens is told; kept by reference. The caller adds the instance.
  *
- * Return: 0 or negative errno.
+ * Return: 0; -EINVAL for a configuration that cannot be served; another negative errno.
  */
-int instance_init(struct instance *instance, const char *name, struct registry *registry);
+int instance_init(struct instance *instance, const char *name, const struct remote_config *config,
+		  struct registry *registry);
 
 /**
  * instance_start() - begin to serve
@@ -99,6 +120,53 @@ int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
  * To be called after every call of the remote's interface that makes it do something.
  */
 void instance_schedule(struct instance *instance);
+
+/**
+ * instance_crash() - end the session as a remote that crashes, once everybody has returned
+ * @instance: instance with a front-end
+ * @down_ms: milliseconds before the next front-end is served
+ */
+void instance_crash(struct instance *instance, uint64_t down_ms);
+
+/**
+ * instance_announce() - make a service
+ * @instance: instance
+ * @service: template; copied
+ * @addr: set to the address that it got
+ *
+ * Return: as remote_announce().
+ */
+int instance_announce(struct instance *instance, const struct instance_service *service,
+		      uint32_t *addr);
+
+/**
+ * instance_withdraw() - take a service back
+ * @instance: instance
+ * @name: service
+ * @addr: its address or RPMSG_ADDR_ANY, set to its address
+ *
+ * Return: as remote_withdraw().
+ */
+int instance_withdraw(struct instance *instance, const char *name, uint32_t *addr);
+
+/**
+ * instance_configure() - make the remote anew, with the same services, faults and pacing
+ * @instance: instance without a front-end
+ * @config: of the remote; copied
+ *
+ * Counters of the remote begin anew, those of violations do not; holding ends. Dynamic
+ * addresses are given again, by the new configuration.
+ *
+ * Return: 0; -EBUSY with a front-end; -EINVAL for a configuration that cannot be served, or as
+ * instance_announce(). What fails leaves the remote as it was.
+ */
+int instance_configure(struct instance *instance, const struct remote_config *config);
+
+/**
+ * instance_free_services() - forget what was asked for
+ * @instance: instance
+ */
+void instance_free_services(struct instance *instance);
 
 /**
  * instance_check_memory() - disconnect the front-end if its memory went away (daemon/guard.h)

@@ -28,6 +28,12 @@ static int act(const struct options *options)
 	case OPTIONS_PRINT_QEMU_ARGS:
 		ret = print_qemu_args(stdout, stderr, options);
 		break;
+	case OPTIONS_LIST_FAULTS:
+		ret = print_faults(stdout, options->json);
+		break;
+	case OPTIONS_LIST_PROFILES:
+		ret = print_profiles(stdout, options->json);
+		break;
 	case OPTIONS_PRINT_HELP:
 		options_print_help(stdout);
 		break;

@@ -43,8 +43,12 @@ int method_answer(struct method_call *call, json_t *result)
 const struct method_param *method_remote_param(void)
 {
 	static const struct method_param param = {
-		"remote",	   PARAM_STRING, 1,
-		REMOTE_NAME_BYTES, false,	 "name of the remote; absent: the first"};
+		.name = "remote",
+		.type = PARAM_STRING,
+		.min = 1,
+		.max = REMOTE_NAME_BYTES,
+		.help = "name of the remote; absent: the first",
+	};
 
 	return &param;
 }
@@ -79,21 +83,36 @@ static const struct method method_remotes = {
 static const char *type_name(enum param_type type)
 {
 	static const char *const names[] = {
-		[PARAM_NUMBER] = "integer",
-		[PARAM_STRING] = "string",
-		[PARAM_BYTES] = "hexadecimal",
-		[PARAM_STRINGS] = "array of strings",
+		[PARAM_NUMBER] = "integer",    [PARAM_STRING] = "string",
+		[PARAM_BYTES] = "hexadecimal", [PARAM_STRINGS] = "array of strings",
+		[PARAM_BOOL] = "boolean",
 	};
 
 	return names[type];
 }
 
+/* "a|b|c" as an array. */
+static json_t *choices_json(const char *choices)
+{
+	json_t *array = json_array();
+
+	for (size_t length; *choices; choices += length + (choices[length] == '|')) {
+		length = strcspn(choices, "|");
+		json_array_append_new(array, json_stringn(choices, length));
+	}
+	return array;
+}
+
 static json_t *help_param(const struct method_param *param)
 {
-	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:s}", "name", param->name, "type",
-			 type_name(param->type), "required", param->required, "min",
-			 events_number(param->min), "max", events_number(param->max), "help",
-			 param->help);
+	json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:o, s:s}", "name", param->name, "type",
+				 type_name(param->type), "required", param->required, "min",
+				 events_number(param->min), "max", events_number(param->max),
+				 "help", param->help);
+
+	if (param->choices)
+		json_object_set_new(json, "choices", choices_json(param->choices));
+	return json;
 }
 
 static json_t *help_params(const struct method *method)
@@ -131,9 +150,35 @@ static const struct method method_help = {
 /* ---- the table -------------------------------------------------------------------------- */
 
 static const struct method *const methods[] = {
-	&method_announce,     &method_withdraw, &method_send,	&method_hold,
-	&method_release,      &method_stats,	&method_events, &method_capture_start,
-	&method_capture_stop, &method_remotes,	&method_help,
+	/* services and messages */
+	&method_announce,
+	&method_withdraw,
+	&method_endpoint_create,
+	&method_endpoint_destroy,
+	&method_send,
+	/* buffers */
+	&method_hold,
+	&method_release,
+	&method_pace,
+	/* misbehaviour and dialect */
+	&method_fault_set,
+	&method_fault_clear,
+	&method_faults,
+	&method_check,
+	&method_config,
+	&method_configure,
+	/* life */
+	&method_reset,
+	&method_crash,
+	&method_config_change,
+	&method_needs_reset,
+	/* looking on */
+	&method_stats,
+	&method_events,
+	&method_capture_start,
+	&method_capture_stop,
+	&method_remotes,
+	&method_help,
 };
 
 const struct method *method_at(unsigned int index)

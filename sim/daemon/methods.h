@@ -16,7 +16,7 @@
 
 #include "daemon/instance.h"
 
-#define METHOD_MAX_PARAMS 8
+#define METHOD_MAX_PARAMS 12
 
 /* JSON-RPC 2.0 error codes; the last is ours, with the errno name in error.data.errno. */
 #define RPC_PARSE_ERROR (-32700)
@@ -31,6 +31,7 @@ enum param_type {
 	PARAM_STRING,  /* min to max bytes */
 	PARAM_BYTES,   /* hexadecimal, min to max bytes */
 	PARAM_STRINGS, /* array of strings, min to max of them */
+	PARAM_BOOL,
 };
 
 struct method_param {
@@ -39,12 +40,13 @@ struct method_param {
 	uint64_t min, max;
 	bool required;
 	const char *help;
+	const char *choices; /* of a string, "a|b|c"; NULL: any, or the handler knows */
 };
 
 /* A checked parameter. */
 struct method_arg {
 	bool given;
-	uint64_t number;
+	uint64_t number; /* of a bool 0 or 1 */
 	const char *string;
 	const uint8_t *bytes;
 	size_t size; /* of bytes */
@@ -134,9 +136,22 @@ const struct method_param *method_remote_param(void);
 
 extern const struct method method_announce;
 extern const struct method method_withdraw;
+extern const struct method method_endpoint_create;
+extern const struct method method_endpoint_destroy;
 extern const struct method method_send;
 extern const struct method method_hold;
 extern const struct method method_release;
+extern const struct method method_pace;
+extern const struct method method_fault_set;
+extern const struct method method_fault_clear;
+extern const struct method method_faults;
+extern const struct method method_check;
+extern const struct method method_config;
+extern const struct method method_configure;
+extern const struct method method_reset;
+extern const struct method method_crash;
+extern const struct method method_config_change;
+extern const struct method method_needs_reset;
 extern const struct method method_stats;
 extern const struct method method_events;
 extern const struct method method_capture_start;

@@ -1,21 +1,54 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Methods about services: announce, withdraw, send. */
+/* Methods about services and messages. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/control.h"
-#include "daemon/kinds.h"
 #include "daemon/methods.h"
+#include "daemon/words.h"
 
 #define ADDRESS_MAX (RPMSG_ADDR_ANY - 1)
 #define NAME_MAX_BYTES (RPMSG_NAME_SIZE - 1)
+#define MESSAGES_MAX INT64_MAX
 
-/* ---- announce, withdraw ----------------------------------------------------------------- */
+/* ---- announce, endpoint_create ------------------------------------------------------------ */
 
-enum { ANNOUNCE_NAME, ANNOUNCE_KIND, ANNOUNCE_ADDR };
+/* The same for both but for what is required; quiet is the last. */
+enum {
+	SERVICE_NAME,
+	SERVICE_KIND,
+	SERVICE_ADDR,
+	SERVICE_SIZE,
+	SERVICE_RATE,
+	SERVICE_MESSAGES,
+	SERVICE_PEER,
+	SERVICE_QUIET
+};
 
-static int refuse_announce(struct method_call *call, int error, const char *name, uint32_t addr)
+/* clang-format off */
+#define SERVICE_PARAMS(name_required)                                                              \
+	[SERVICE_NAME] = {"name", PARAM_STRING, 1, NAME_MAX_BYTES, name_required,                  \
+			  "name of the service", NULL},                                            \
+	[SERVICE_KIND] = {"kind", PARAM_STRING, 1, 64, false,                                      \
+			  "what it does; absent: " WORDS_DEFAULT_KIND, NULL},                      \
+	[SERVICE_ADDR] = {"addr", PARAM_NUMBER, 0, ADDRESS_MAX, false,                             \
+			  "its address; absent: the kind's usual one, else the lowest free one",   \
+			  NULL},                                                                   \
+	[SERVICE_SIZE] = {"size", PARAM_NUMBER, 1, REMOTE_MAX_PAYLOAD, false,                      \
+			  "of a source: bytes of a message; absent: 64", NULL},                    \
+	[SERVICE_RATE] = {"rate", PARAM_NUMBER, 1, UINT32_MAX, false,                              \
+			  "of a source: messages a second, 4294967295: as fast as buffers come; "  \
+			  "absent: 100", NULL},                                                    \
+	[SERVICE_MESSAGES] = {"messages", PARAM_NUMBER, 1, MESSAGES_MAX, false,                    \
+			      "of a source: how many; absent: no end", NULL},                      \
+	[SERVICE_PEER] = {"peer", PARAM_NUMBER, 0, ADDRESS_MAX, false,                             \
+			  "address of the host that is known from the start, so that the service " \
+			  "can speak first", NULL}
+/* clang-format on */
+
+static int refuse_service(struct method_call *call, int error, const char *name, uint32_t addr)
 {
 	switch (error) {
 	case -EADDRINUSE:
@@ -24,38 +57,89 @@ static int refuse_announce(struct method_call *call, int error, const char *name
 	case -ENOSPC:
 		return method_refuse(call, error, "there are as many endpoints as there may be");
 	case -EINVAL:
+		if (addr == RPMSG_ADDR_ANY)
+			return method_fail(call, RPC_INVALID_PARAMS,
+					   "params.size: %" PRIu64 " is not possible for the kind",
+					   call->args[SERVICE_SIZE].number);
 		return method_fail(call, RPC_INVALID_PARAMS,
 				   "params.addr: %" PRIu32 " cannot be given to a service", addr);
 	default:
-		return method_refuse(call, error, "cannot announce %s: %s", name, strerror(-error));
+		return method_refuse(call, error, "cannot make %s: %s", name, strerror(-error));
 	}
+}
+
+static int make_service(struct method_call *call, struct instance_service *service, uint32_t *addr)
+{
+	const struct method_arg *args = call->args;
+	const char *kind =
+		args[SERVICE_KIND].given ? args[SERVICE_KIND].string : WORDS_DEFAULT_KIND;
+	char kinds[512];
+	int ret;
+
+	service->kind = service_kind_find(kind);
+	if (!service->kind)
+		return method_fail(call, RPC_INVALID_PARAMS,
+				   "params.kind: there is no kind \"%s\"; kinds are %s", kind,
+				   words_kinds(kinds, sizeof(kinds)));
+	service->wanted =
+		args[SERVICE_ADDR].given ? (uint32_t)args[SERVICE_ADDR].number : RPMSG_ADDR_ANY;
+	service->params.size = (uint32_t)args[SERVICE_SIZE].number;
+	service->params.rate = (uint32_t)args[SERVICE_RATE].number;
+	service->params.messages = args[SERVICE_MESSAGES].number;
+	service->params.peer_known = args[SERVICE_PEER].given;
+	service->params.peer = (uint32_t)args[SERVICE_PEER].number;
+	ret = instance_announce(call->instance, service, addr);
+	return ret ? refuse_service(call, ret, service->name, service->wanted) : 0;
 }
 
 static int handle_announce(struct method_call *call)
 {
-	const char *name = call->args[ANNOUNCE_NAME].string;
-	const struct method_arg *kind_arg = &call->args[ANNOUNCE_KIND];
-	const struct method_arg *addr_arg = &call->args[ANNOUNCE_ADDR];
-	const struct service_kind *kind =
-		service_kind_find(kind_arg->given ? kind_arg->string : KINDS_DEFAULT);
-	uint32_t addr = addr_arg->given ? (uint32_t)addr_arg->number : RPMSG_ADDR_ANY;
+	struct instance_service service = {.params.quiet = call->args[SERVICE_QUIET].number};
 	struct remote_endpoint_info info;
-	char kinds[256];
-	int ret;
+	uint32_t addr;
 
-	if (!kind)
-		return method_fail(call, RPC_INVALID_PARAMS,
-				   "params.kind: there is no kind \"%s\"; kinds are %s",
-				   kind_arg->string, kinds_list(kinds, sizeof(kinds)));
-	ret = remote_announce(call->instance->remote, name, kind, NULL, &addr);
-	if (ret)
-		return refuse_announce(call, ret, name, addr);
-	instance_schedule(call->instance);
-	return method_answer(
-		call,
-		json_pack("{s:s, s:I, s:b}", "name", name, "addr", (json_int_t)addr, "announced",
-			  remote_endpoint(call->instance->remote, addr, &info) && info.announced));
+	snprintf(service.name, sizeof(service.name), "%s", call->args[SERVICE_NAME].string);
+	if (make_service(call, &service, &addr))
+		return -1;
+	return method_answer(call, json_pack("{s:s, s:I, s:b}", "name", service.name, "addr",
+					     (json_int_t)addr, "announced",
+					     remote_endpoint(call->instance->remote, addr, &info) &&
+						     info.announced));
 }
+
+const struct method method_announce = {
+	.name = "announce",
+	.help = "create a service and announce it; without a host, once there is one",
+	.handle = handle_announce,
+	.params =
+		{
+			SERVICE_PARAMS(true),
+			[SERVICE_QUIET] = {"quiet", PARAM_BOOL, 0, 1, false,
+					   "create it, but do not announce it", NULL},
+		},
+};
+
+static int handle_endpoint_create(struct method_call *call)
+{
+	struct instance_service service = {.params.quiet = true};
+	uint32_t addr;
+
+	snprintf(service.name, sizeof(service.name), "%s",
+		 call->args[SERVICE_NAME].given ? call->args[SERVICE_NAME].string : "endpoint");
+	if (make_service(call, &service, &addr))
+		return -1;
+	return method_answer(
+		call, json_pack("{s:s, s:I}", "name", service.name, "addr", (json_int_t)addr));
+}
+
+const struct method method_endpoint_create = {
+	.name = "endpoint_create",
+	.help = "create an endpoint with a service on it that is not announced",
+	.handle = handle_endpoint_create,
+	.params = {SERVICE_PARAMS(false)},
+};
+
+/* ---- withdraw, endpoint_destroy ----------------------------------------------------------- */
 
 enum { WITHDRAW_NAME, WITHDRAW_ADDR };
 
@@ -64,7 +148,7 @@ static int handle_withdraw(struct method_call *call)
 	const char *name = call->args[WITHDRAW_NAME].string;
 	const struct method_arg *addr_arg = &call->args[WITHDRAW_ADDR];
 	uint32_t addr = addr_arg->given ? (uint32_t)addr_arg->number : RPMSG_ADDR_ANY;
-	int ret = remote_withdraw(call->instance->remote, name, &addr);
+	int ret = instance_withdraw(call->instance, name, &addr);
 
 	if (ret == -ENOTUNIQ)
 		return method_refuse(call, ret,
@@ -76,25 +160,8 @@ static int handle_withdraw(struct method_call *call)
 		return method_refuse(call, ret, "params.name: no service is named %s", name);
 	if (ret)
 		return method_refuse(call, ret, "cannot withdraw %s: %s", name, strerror(-ret));
-	instance_schedule(call->instance);
 	return method_answer(call, json_pack("{s:s, s:I}", "name", name, "addr", (json_int_t)addr));
 }
-
-const struct method method_announce = {
-	.name = "announce",
-	.help = "create a service and announce it; without a host, once there is one",
-	.handle = handle_announce,
-	.params =
-		{
-			[ANNOUNCE_NAME] = {"name", PARAM_STRING, 1, NAME_MAX_BYTES, true,
-					   "name of the service"},
-			[ANNOUNCE_KIND] = {"kind", PARAM_STRING, 1, 64, false,
-					   "what it does; absent: " KINDS_DEFAULT},
-			[ANNOUNCE_ADDR] = {"addr", PARAM_NUMBER, 0, ADDRESS_MAX, false,
-					   "its address; absent: the lowest free one from "
-					   "1024"},
-		},
-};
 
 const struct method method_withdraw = {
 	.name = "withdraw",
@@ -103,10 +170,37 @@ const struct method method_withdraw = {
 	.params =
 		{
 			[WITHDRAW_NAME] = {"name", PARAM_STRING, 1, NAME_MAX_BYTES, true,
-					   "name of the service"},
+					   "name of the service", NULL},
 			[WITHDRAW_ADDR] = {"addr", PARAM_NUMBER, 0, ADDRESS_MAX, false,
-					   "its address, when several have the name"},
+					   "its address, when several have the name", NULL},
 		},
+};
+
+enum { DESTROY_ADDR };
+
+static int handle_endpoint_destroy(struct method_call *call)
+{
+	uint32_t addr = (uint32_t)call->args[DESTROY_ADDR].number;
+	struct remote_endpoint_info info;
+	char name[RPMSG_NAME_SIZE];
+	int ret = -ENOENT;
+
+	if (remote_endpoint(call->instance->remote, addr, &info)) {
+		snprintf(name, sizeof(name), "%s", info.name);
+		ret = instance_withdraw(call->instance, name, &addr);
+	}
+	if (ret)
+		return method_refuse(call, ret, "params.addr: there is no endpoint at %" PRIu32,
+				     addr);
+	return method_answer(call, json_pack("{s:s, s:I}", "name", name, "addr", (json_int_t)addr));
+}
+
+const struct method method_endpoint_destroy = {
+	.name = "endpoint_destroy",
+	.help = "destroy the endpoint at an address; what was announced is withdrawn",
+	.handle = handle_endpoint_destroy,
+	.params = {[DESTROY_ADDR] = {"addr", PARAM_NUMBER, 0, ADDRESS_MAX, true, "its address",
+				     NULL}},
 };
 
 /* ---- send ------------------------------------------------------------------------------- */

@@ -38,6 +38,17 @@ bool options_number(const char *text, uint64_t max, uint64_t *number)
 	return errno == 0 && *end == '\0' && *number <= max;
 }
 
+bool options_next_setting(char **rest, struct option_setting *setting)
+{
+	setting->key = strsep(rest, ",");
+	if (!setting->key)
+		return false;
+	setting->value = strchr(setting->key, '=');
+	if (setting->value)
+		*setting->value++ = '\0';
+	return true;
+}
+
 /* ---- remotes ---------------------------------------------------------------------------- */
 
 static struct options_remote *append_remote(struct parser *parser, const char *name)
@@ -103,13 +114,6 @@ static const struct option_entry *find_option(const char *name, size_t length)
 			return &options_table[i];
 	}
 	return NULL;
-}
-
-static bool given(const struct options *options, const char *name)
-{
-	const struct option_entry *entry = find_option(name, strlen(name));
-
-	return entry && options->given & UINT64_C(1) << (entry - options_table);
 }
 
 /* ---- what is wrong with options that are each right by themselves ------------------------ */
@@ -213,7 +217,7 @@ static int parse_one(struct parser *parser, int argc, char **argv, int *at)
 		value = name + length + 1;
 	if (value && !entry->value)
 		return options_refuse(parser, "--%s takes no value", entry->name);
-	if (entry->value && !value) {
+	if (entry->value && !value && !entry->optional) {
 		if (*at + 1 >= argc)
 			return options_refuse(parser, "--%s needs a value: %s", entry->name,
 					      entry->value);
@@ -226,6 +230,19 @@ static int parse_one(struct parser *parser, int argc, char **argv, int *at)
 		return options_refuse(parser, "--%s is given twice: give it once", entry->name);
 	*seen |= bit;
 	return entry->set(parser, entry, value);
+}
+
+/* These need no other option to be right. */
+static bool prints_only(const struct options *options)
+{
+	return options->action != OPTIONS_SERVE && options->action != OPTIONS_PRINT_QEMU_ARGS;
+}
+
+static void complete_config(const struct options *options, struct options_remote *remote)
+{
+	remote->config.check = options->check;
+	remote->config.seed = options->seed;
+	words_apply_features(&remote->features, &remote->config);
 }
 
 int options_parse(struct options *options, int argc, char **argv, char *error, size_t size)
@@ -249,10 +266,13 @@ int options_parse(struct options *options, int argc, char **argv, char *error, s
 		ret = parse_one(&parser, argc, argv, &i);
 		if (ret)
 			return ret;
-		if (given(options, "help") || given(options, "version"))
+		if (prints_only(options))
 			return 0;
 	}
-	return check_together(&parser);
+	ret = check_together(&parser);
+	for (size_t i = 0; i < options->remote_count; i++)
+		complete_config(options, &options->remotes[i]);
+	return ret;
 }
 
 static void free_remote(struct options_remote *remote)
@@ -260,6 +280,7 @@ static void free_remote(struct options_remote *remote)
 	for (size_t i = 0; i < remote->service_count; i++)
 		free(remote->services[i].text);
 	free(remote->services);
+	free(remote->faults);
 }
 
 void options_free(struct options *options)

@@ -16,6 +16,9 @@
 
 #include "daemon/log.h"
 #include "daemon/sandbox.h"
+#include "daemon/words.h"
+#include "remote/pacing.h"
+#include "remote/remote.h"
 #include "remote/service.h"
 
 #define OPTIONS_SERVICE_COUNT_MAX 65536U /* instances of one --service */
@@ -29,6 +32,8 @@ enum options_action {
 	OPTIONS_PRINT_QEMU_ARGS,
 	OPTIONS_PRINT_HELP,
 	OPTIONS_PRINT_VERSION,
+	OPTIONS_LIST_FAULTS,
+	OPTIONS_LIST_PROFILES,
 };
 
 /* One --service. */
@@ -36,8 +41,15 @@ struct options_service {
 	char *text; /* as given, for messages */
 	char name[RPMSG_NAME_SIZE];
 	const struct service_kind *kind;
+	struct service_params params;
 	uint32_t addr; /* RPMSG_ADDR_ANY: dynamic */
 	uint32_t count;
+};
+
+/* One --fault. */
+struct options_fault {
+	enum fault fault;
+	struct fault_setting setting;
 };
 
 /* What belongs to one remote: the options after its --remote. */
@@ -47,6 +59,11 @@ struct options_remote {
 	int fd;			 /* or -1 */
 	struct options_service *services;
 	size_t service_count;
+	struct options_fault *faults;
+	size_t fault_count;
+	struct remote_config config; /* complete once all options are read */
+	struct words_features features;
+	struct pace paces[RPMSG_NUM_QUEUES];
 	bool named;	/* by --remote */
 	uint64_t given; /* one bit a table entry */
 };
@@ -58,7 +75,10 @@ struct options {
 	int ready_fd;		  /* or -1 */
 	enum log_level log_level;
 	enum sandbox_mode sandbox;
+	enum remote_check check;
+	uint64_t seed;
 	bool once;
+	bool json;			/* what is listed */
 	struct options_remote *remotes; /* at least one, in the order given */
 	size_t remote_count;
 	uint64_t given; /* one bit a table entry */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/options_internal.h"
+#include "remote/profile.h"
 
 const char *options_feature(unsigned int index)
 {
@@ -37,8 +38,11 @@ static void print_option(FILE *out, const struct option_entry *entry)
 {
 	char name[80];
 
-	snprintf(name, sizeof(name), "  --%s%s%s", entry->name, entry->value ? " " : "",
-		 entry->value ? entry->value : "");
+	if (entry->optional)
+		snprintf(name, sizeof(name), "  --%s[=%s]", entry->name, entry->value);
+	else
+		snprintf(name, sizeof(name), "  --%s%s%s", entry->name, entry->value ? " " : "",
+			 entry->value ? entry->value : "");
 	if (strlen(name) < HELP_COLUMN)
 		fprintf(out, "%-*s", HELP_COLUMN, name);
 	else
@@ -62,7 +66,10 @@ static void print_options(FILE *out, bool about_a_remote)
 
 void options_print_help(FILE *out)
 {
+	const struct config_layout *layout;
 	const struct service_kind *kind;
+	const char *feature;
+	unsigned int bit;
 
 	fprintf(out, "usage: rpmsg-sim --socket-path PATH | --fd N [OPTION]...\n"
 		     "       rpmsg-sim --remote NAME --socket-path PATH [OPTION]...\n"
@@ -80,9 +87,18 @@ void options_print_help(FILE *out)
 		fprintf(out, "  %-*s", HELP_COLUMN - 2, kind->name);
 		print_text(out, kind->summary);
 	}
+	fprintf(out, "\nlayouts of the configuration space:\n");
+	for (unsigned int i = 0; (layout = config_layout_at(i)); i++) {
+		fprintf(out, "  %-*s", HELP_COLUMN - 2, layout->name);
+		print_text(out, layout->summary);
+	}
+	fprintf(out, "\nfeatures:\n");
+	for (unsigned int i = 0; (feature = feature_at(i, &bit)); i++)
+		fprintf(out, "  %-*sbit %u\n", HELP_COLUMN - 2, feature, bit);
 	fprintf(out,
 		"\n"
 		"Numbers are decimal, or hexadecimal with 0x. A listening socket passed by a\n"
 		"service manager (LISTEN_FDS=1) is used when neither --socket-path nor --fd is\n"
-		"given. Exit status: 0 done, 1 could not start or go on, 2 wrong usage.\n");
+		"given. Exit status: 0 done, 1 could not start or go on, or what was checked\n"
+		"(--check=strict) did not hold, 2 wrong usage.\n");
 }

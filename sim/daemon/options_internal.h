@@ -17,6 +17,7 @@ struct option_entry {
 	const char *value; /* what it takes, for --help; NULL: nothing */
 	const char *help;
 	int (*set)(struct parser *parser, const struct option_entry *entry, const char *value);
+	bool optional;	/* the value is, and then stands behind '=' */
 	bool of_remote; /* belongs to the --remote before it, else to the process */
 	bool repeatable;
 	bool feature; /* listed by --print-capabilities */
@@ -45,8 +46,30 @@ int options_refuse(struct parser *parser, const char *format, ...)
  */
 bool options_number(const char *text, uint64_t max, uint64_t *number);
 
+/* What stands after a comma of an option's value: KEY or KEY=VALUE. */
+struct option_setting {
+	char *key;
+	char *value; /* NULL: none */
+};
+
+/**
+ * options_next_setting() - cut the next setting off
+ * @rest: what is left of the value; changed
+ * @setting: set
+ *
+ * Return: true when there was one.
+ */
+bool options_next_setting(char **rest, struct option_setting *setting);
+
 /* Setters that have a file of their own. */
 int options_set_remote(struct parser *parser, const struct option_entry *entry, const char *value);
 int options_set_service(struct parser *parser, const struct option_entry *entry, const char *value);
+int options_set_fault(struct parser *parser, const struct option_entry *entry, const char *value);
+int options_set_profile(struct parser *parser, const struct option_entry *entry, const char *value);
+int options_set_layout(struct parser *parser, const struct option_entry *entry, const char *value);
+int options_set_feature(struct parser *parser, const struct option_entry *entry, const char *value);
+int options_set_buffer_size(struct parser *parser, const struct option_entry *entry,
+			    const char *value);
+int options_set_pace(struct parser *parser, const struct option_entry *entry, const char *value);
 
 #endif /* DAEMON_OPTIONS_INTERNAL_H */

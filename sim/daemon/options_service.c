@@ -2,43 +2,89 @@
 /* The option --service. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/kinds.h"
 #include "daemon/options_internal.h"
 #include "wire/checked.h"
 #include "wire/rpmsg.h"
 
-/* One KEY=N after the name; text is the whole service, for messages. */
-static int set_service_key(struct parser *parser, struct options_service *service, char *setting)
+/* A number of a service: where it goes, and what it may be. */
+struct service_key {
+	const char *name;
+	uint64_t min, max;
+	size_t offset; /* in struct options_service, of a uint32_t or a uint64_t */
+	bool wide;
+};
+
+#define SERVICE_KEY(key, low, high, member)                                                        \
+	{                                                                                          \
+		.name = (key),                                                                     \
+		.min = (low),                                                                      \
+		.max = (high),                                                                     \
+		.offset = offsetof(struct options_service, member),                                \
+		.wide = sizeof(((struct options_service *)NULL)->member) == sizeof(uint64_t),      \
+	}
+
+static const struct service_key keys[] = {
+	SERVICE_KEY("addr", 0, RPMSG_ADDR_ANY - 1, addr),
+	SERVICE_KEY("count", 1, OPTIONS_SERVICE_COUNT_MAX, count),
+	SERVICE_KEY("size", 1, REMOTE_MAX_PAYLOAD, params.size),
+	SERVICE_KEY("rate", 1, UINT32_MAX, params.rate),
+	SERVICE_KEY("messages", 1, UINT64_MAX, params.messages),
+	SERVICE_KEY("peer", 0, RPMSG_ADDR_ANY - 1, params.peer),
+};
+
+static const struct service_key *find_key(const char *name)
 {
-	char *value = strchr(setting, '=');
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+/* Addresses are written in hexadecimal, as everywhere. */
+static int refuse_number(struct parser *parser, const struct options_service *service,
+			 const struct service_key *key, const char *value)
+{
+	if (key->max >= RPMSG_ADDR_ANY - 1)
+		return options_refuse(parser,
+				      "--service %s: %s \"%s\" is not a number from %" PRIu64
+				      " to 0x%" PRIx64,
+				      service->text, key->name, value, key->min, key->max);
+	return options_refuse(
+		parser, "--service %s: %s \"%s\" is not a number from %" PRIu64 " to %" PRIu64,
+		service->text, key->name, value, key->min, key->max);
+}
+
+/* One KEY=N, or KEY, after the name. */
+static int set_service_key(struct parser *parser, struct options_service *service,
+			   const struct option_setting *setting)
+{
+	const struct service_key *key = find_key(setting->key);
+	void *at = key ? (char *)service + key->offset : NULL;
 	uint64_t number;
 
-	if (!value)
-		return options_refuse(parser, "--service %s: \"%s\" is not addr=N or count=N",
-				      service->text, setting);
-	*value++ = '\0';
-	if (strcmp(setting, "addr") == 0) {
-		if (!options_number(value, RPMSG_ADDR_ANY - 1, &number))
-			return options_refuse(parser,
-					      "--service %s: addr \"%s\" is not a number from 0 to "
-					      "0xfffffffe",
-					      service->text, value);
-		service->addr = (uint32_t)number;
+	if (strcmp(setting->key, "quiet") == 0 && !setting->value) {
+		service->params.quiet = true;
 		return 0;
 	}
-	if (strcmp(setting, "count") == 0) {
-		if (!options_number(value, OPTIONS_SERVICE_COUNT_MAX, &number) || number == 0)
-			return options_refuse(
-				parser, "--service %s: count \"%s\" is not a number from 1 to %u",
-				service->text, value, OPTIONS_SERVICE_COUNT_MAX);
-		service->count = (uint32_t)number;
-		return 0;
-	}
-	return options_refuse(parser, "--service %s: \"%s\" is not known here: addr and count are",
-			      service->text, setting);
+	if (!key)
+		return options_refuse(parser,
+				      "--service %s: \"%s\" is not known here: addr, count, size, "
+				      "rate, messages, peer and quiet are",
+				      service->text, setting->key);
+	if (!setting->value || !options_number(setting->value, key->max, &number) ||
+	    number < key->min)
+		return refuse_number(parser, service, key, setting->value ? setting->value : "");
+	if (key->wide)
+		memcpy(at, &number, sizeof(number));
+	else
+		memcpy(at, &(uint32_t){(uint32_t)number}, sizeof(uint32_t));
+	service->params.peer_known |= strcmp(key->name, "peer") == 0;
+	return 0;
 }
 
 /* Static addresses of two services may not meet; dynamic ones make room for them. */
@@ -75,27 +121,25 @@ static int check_service_addresses(struct parser *parser, const struct options_s
 /* parts is a scratch copy of the value that is cut up. */
 static int parse_service(struct parser *parser, struct options_service *service, char *parts)
 {
-	char *settings = parts, *name = strsep(&settings, ",");
-	char *kind = strchr(name, '=');
-	char *setting, kinds[256];
+	struct option_setting part;
+	char kinds[512];
 	int ret;
 
-	if (kind)
-		*kind++ = '\0';
-	if (*name == '\0' || strlen(name) >= sizeof(service->name))
+	options_next_setting(&parts, &part);
+	if (*part.key == '\0' || strlen(part.key) >= sizeof(service->name))
 		return options_refuse(parser,
 				      "--service %s: the name has to be 1 to %zu bytes long",
 				      service->text, sizeof(service->name) - 1);
-	snprintf(service->name, sizeof(service->name), "%s", name);
-	service->kind = service_kind_find(kind ? kind : KINDS_DEFAULT);
+	snprintf(service->name, sizeof(service->name), "%s", part.key);
+	service->kind = service_kind_find(part.value ? part.value : WORDS_DEFAULT_KIND);
 	if (!service->kind)
 		return options_refuse(parser, "--service %s: there is no kind \"%s\"; kinds are %s",
-				      service->text, kind, kinds_list(kinds, sizeof(kinds)));
+				      service->text, part.value, words_kinds(kinds, sizeof(kinds)));
 
 	service->addr = RPMSG_ADDR_ANY;
 	service->count = 1;
-	while ((setting = strsep(&settings, ","))) {
-		ret = set_service_key(parser, service, setting);
+	while (options_next_setting(&parts, &part)) {
+		ret = set_service_key(parser, service, &part);
 		if (ret)
 			return ret;
 	}

@@ -93,6 +93,45 @@ static int set_sandbox(struct parser *parser, const struct option_entry *entry, 
 			      value);
 }
 
+static int set_check(struct parser *parser, const struct option_entry *entry, const char *value)
+{
+	if (words_check(value, &parser->options->check))
+		return 0;
+	return options_refuse(parser, "--%s: \"%s\" is none of off, report and strict", entry->name,
+			      value);
+}
+
+static int set_seed(struct parser *parser, const struct option_entry *entry, const char *value)
+{
+	if (options_number(value, UINT64_MAX, &parser->options->seed))
+		return 0;
+	return options_refuse(parser, "--%s: \"%s\" is not a number from 0 to 2^64 - 1",
+			      entry->name, value);
+}
+
+static int set_list(struct parser *parser, const struct option_entry *entry, const char *value,
+		    enum options_action action)
+{
+	if (value && strcmp(value, "json") != 0)
+		return options_refuse(parser, "--%s: \"%s\" is no form of a list: json is",
+				      entry->name, value);
+	parser->options->json = value != NULL;
+	parser->options->action = action;
+	return 0;
+}
+
+static int set_list_faults(struct parser *parser, const struct option_entry *entry,
+			   const char *value)
+{
+	return set_list(parser, entry, value, OPTIONS_LIST_FAULTS);
+}
+
+static int set_list_profiles(struct parser *parser, const struct option_entry *entry,
+			     const char *value)
+{
+	return set_list(parser, entry, value, OPTIONS_LIST_PROFILES);
+}
+
 static int set_once(struct parser *parser, const struct option_entry *entry, const char *value)
 {
 	parser->options->once = true;
@@ -148,13 +187,60 @@ const struct option_entry options_table[] = {
 		 "like --socket-path, a connected one until it closes"},
 	{.name = "service",
 	 .of_remote = true,
-	 .value = "NAME[=KIND][,addr=N][,count=N]",
+	 .value = "NAME[=KIND][,KEY=N]...",
 	 .set = options_set_service,
 	 .repeatable = true,
 	 .feature = true,
-	 .help = "announce a service of a kind listed below (default echo) at "
-		 "an address (default: the lowest free one from 1024); count "
-		 "makes several, at addr, addr+1, ...; may be given again"},
+	 .help = "announce a service of a kind listed below (default echo). Keys: addr "
+		 "(default: the kind's usual address, else the lowest free one), count makes "
+		 "several, at addr, addr+1, ...; size, rate and messages are a source's; peer is "
+		 "an address of the host that is known from the start, so that the remote can "
+		 "speak first; quiet makes an endpoint that is not announced. May be given again"},
+	{.name = "profile",
+	 .of_remote = true,
+	 .value = "NAME",
+	 .set = options_set_profile,
+	 .feature = true,
+	 .help = "dialect: one of those that --list-profiles prints; default: linux"},
+	{.name = "feature",
+	 .of_remote = true,
+	 .value = "+NAME|-NAME",
+	 .set = options_set_feature,
+	 .repeatable = true,
+	 .feature = true,
+	 .help = "offer a feature listed below, or do not, whatever the profile says; NAME may be "
+		 "a bit's number. May be given again"},
+	{.name = "config-layout",
+	 .of_remote = true,
+	 .value = "NAME",
+	 .set = options_set_layout,
+	 .feature = true,
+	 .help = "layout of the configuration space, listed below, in place of the profile's"},
+	{.name = "buffer-size",
+	 .of_remote = true,
+	 .value = "IN[,OUT]",
+	 .set = options_set_buffer_size,
+	 .feature = true,
+	 .help = "bytes of a buffer that the configuration says and that are used at most: "
+		 "remote to host, and host to remote if that is different; 17 to 1048576"},
+	{.name = "pace",
+	 .of_remote = true,
+	 .value = "QUEUE:KEY=VALUE[,...]",
+	 .set = options_set_pace,
+	 .repeatable = true,
+	 .feature = true,
+	 .help = "when buffers of queue 0 (remote to host) or 1 go back. Keys: every=N holds "
+		 "each Nth until it is released; order=in|reversed|shuffled; delay_us=N; "
+		 "interrupt=normal|never|late|spurious; interrupt_delay_us=N; batch=N buffers "
+		 "for one interrupt. May be given again"},
+	{.name = "fault",
+	 .of_remote = true,
+	 .value = "NAME[=ARG][,once][,count=N][,after=N]",
+	 .set = options_set_fault,
+	 .repeatable = true,
+	 .feature = true,
+	 .help = "misbehave in one of the ways that --list-faults prints: always, once, or N "
+		 "times, after N passes of its place. May be given again"},
 	{.name = "control-path",
 	 .value = "PATH",
 	 .set = set_control_path,
@@ -178,6 +264,18 @@ const struct option_entry options_table[] = {
 	 .feature = true,
 	 .help = "error, warn, info (default), debug or trace; log lines go to "
 		 "standard error"},
+	{.name = "check",
+	 .value = "LEVEL",
+	 .set = set_check,
+	 .feature = true,
+	 .help = "report what hosts do wrong (report, the default), fail with status 1 in the end "
+		 "when one broke a MUST (strict), or judge nothing (off)"},
+	{.name = "seed",
+	 .value = "N",
+	 .set = set_seed,
+	 .feature = true,
+	 .help = "of all that is random; the same seed and the same input give the same output; "
+		 "default 0"},
 	{.name = "sandbox",
 	 .value = "MODE",
 	 .set = set_sandbox,
@@ -197,6 +295,17 @@ const struct option_entry options_table[] = {
 	 .set = set_print_qemu_args,
 	 .help = "print the QEMU options that attach a guest to --socket-path "
 		 "and exit"},
+	{.name = "list-faults",
+	 .value = "json",
+	 .optional = true,
+	 .set = set_list_faults,
+	 .help = "print every fault, the requirement that it violates and what it breaks, and "
+		 "exit"},
+	{.name = "list-profiles",
+	 .value = "json",
+	 .optional = true,
+	 .set = set_list_profiles,
+	 .help = "print every profile and what it is, and exit"},
 	{.name = "help", .set = set_help, .help = "print this text and exit"},
 	{.name = "version", .set = set_version, .help = "print the version and exit"},
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/options.h"
+#include "remote/profile.h"
 #include "wire/rpmsg.h"
 
 #define QUEUE_SIZE 256
@@ -52,13 +53,18 @@ static bool needs_quotes(const char *path)
 }
 
 /* One remote's chardev and device; id is what QEMU calls the chardev. */
-static int print_device(FILE *out, const char *id, const char *socket_path)
+static int print_device(FILE *out, const char *id, const struct options_remote *remote)
 {
+	const struct config_layout *layout = remote->config.layout;
+	const struct profile *profile = remote->config.profile;
+	const char *socket_path = remote->socket_path;
 	/* QEMU has a working directory of its own. */
 	char *absolute = socket_path[0] == '/' ? NULL : realpath(".", NULL);
 	const char *quote =
 		needs_quotes(socket_path) || (absolute && needs_quotes(absolute)) ? "'" : "";
 
+	if (!layout && profile)
+		layout = profile->layout;
 	if (strchr(socket_path, '\n')) {
 		free(absolute);
 		return -EINVAL;
@@ -71,8 +77,9 @@ static int print_device(FILE *out, const char *id, const char *socket_path)
 	print_path(out, socket_path);
 	fprintf(out,
 		"%s -device vhost-user-test-device-pci,chardev=%s,virtio-id=%d,num_vqs=%d,"
-		"vq_size=%d,config_size=0",
-		quote, id, RPMSG_DEVICE_ID, RPMSG_NUM_QUEUES, QUEUE_SIZE);
+		"vq_size=%d,config_size=%d",
+		quote, id, RPMSG_DEVICE_ID, RPMSG_NUM_QUEUES, QUEUE_SIZE,
+		layout ? layout->size : 0);
 	free(absolute);
 	return 0;
 }
@@ -96,7 +103,7 @@ int print_qemu_args(FILE *out, FILE *notes, const struct options *options)
 		char id[OPTIONS_REMOTE_NAME_MAX + sizeof("rpmsg-")];
 
 		snprintf(id, sizeof(id), "rpmsg-%s", remote->named ? remote->name : "sim");
-		ret = print_device(out, id, remote->socket_path);
+		ret = print_device(out, id, remote);
 	}
 	fputc('\n', out);
 	return ret;

@@ -3,6 +3,7 @@
 #ifndef DAEMON_PRINT_H
 #define DAEMON_PRINT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "daemon/options.h"
@@ -27,5 +28,23 @@ int print_capabilities(FILE *out);
  * Return: 0, or -EINVAL for a path that cannot stand in an option of QEMU.
  */
 int print_qemu_args(FILE *out, FILE *notes, const struct options *options);
+
+/**
+ * print_faults() - every fault: name, requirement, what it breaks, argument
+ * @out: stream
+ * @json: as a JSON array
+ *
+ * Return: 0, or -ENOMEM or -EIO.
+ */
+int print_faults(FILE *out, bool json);
+
+/**
+ * print_profiles() - every profile: name, what it is
+ * @out: stream
+ * @json: as a JSON array
+ *
+ * Return: 0, or -ENOMEM or -EIO.
+ */
+int print_profiles(FILE *out, bool json);
 
 #endif /* DAEMON_PRINT_H */

@@ -96,6 +96,15 @@ void recorder_violation(struct recorder *recorder, const char *remote,
 				  uv_hrtime());
 }
 
+void recorder_fault(struct recorder *recorder, const char *remote, int queue, int32_t desc_id,
+		    const char *name)
+{
+	struct capture_origin origin = {shown_name(recorder, remote), queue, desc_id};
+
+	if (recorder->capture)
+		capture_note(recorder->capture, &origin, CAPTURE_NOTE_FAULT, name, uv_hrtime());
+}
+
 void recorder_settle(struct recorder *recorder)
 {
 	if (recorder->capture)

@@ -79,6 +79,17 @@ void recorder_violation(struct recorder *recorder, const char *remote,
 			const struct violation_record *record);
 
 /**
+ * recorder_fault() - a fault fired
+ * @recorder: recorder
+ * @remote: name of the remote
+ * @queue: or VIOLATION_NO_QUEUE
+ * @desc_id: or VIOLATION_NO_DESC
+ * @name: of the fault
+ */
+void recorder_fault(struct recorder *recorder, const char *remote, int queue, int32_t desc_id,
+		    const char *name);
+
+/**
  * recorder_settle() - nothing more will come that the notes so far can be about
  * @recorder: recorder
  *

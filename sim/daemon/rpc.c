@@ -169,12 +169,27 @@ static int check_number(struct method_call *call, const struct method_param *par
 	return 0;
 }
 
+static bool is_choice(const char *choices, const char *word)
+{
+	size_t length = strlen(word), part;
+
+	for (; *choices; choices += part + (choices[part] == '|')) {
+		part = strcspn(choices, "|");
+		if (part == length && memcmp(choices, word, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int check_string(struct method_call *call, const struct method_param *param, json_t *value,
 			struct method_arg *arg)
 {
 	if (!json_is_string(value) || !in_range(param, json_string_length(value)))
 		return bad_param(call, param, "a string of");
 	arg->string = json_string_value(value);
+	if (param->choices && !is_choice(param->choices, arg->string))
+		return method_fail(call, RPC_INVALID_PARAMS, "params.%s: has to be one of %s",
+				   param->name, param->choices);
 	return 0;
 }
 
@@ -230,6 +245,16 @@ static int check_strings(struct method_call *call, const struct method_param *pa
 	return 0;
 }
 
+static int check_bool(struct method_call *call, const struct method_param *param, json_t *value,
+		      struct method_arg *arg)
+{
+	if (!json_is_boolean(value))
+		return method_fail(call, RPC_INVALID_PARAMS, "params.%s: has to be true or false",
+				   param->name);
+	arg->number = json_is_true(value);
+	return 0;
+}
+
 static int check_param(struct rpc *rpc, struct method_call *call, const struct method_param *param,
 		       json_t *value, struct method_arg *arg)
 {
@@ -243,6 +268,8 @@ static int check_param(struct rpc *rpc, struct method_call *call, const struct m
 		return check_bytes(rpc, call, param, value, arg);
 	case PARAM_STRINGS:
 		return check_strings(call, param, value, arg);
+	case PARAM_BOOL:
+		return check_bool(call, param, value, arg);
 	}
 	return method_fail(call, RPC_INTERNAL_ERROR, "params.%s: unknown type", param->name);
 }

@@ -44,6 +44,8 @@ static const int always[] = {
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(clock_gettime),
 	SCMP_SYS(clock_gettime64),
+	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(timerfd_settime64),
 	/* sockets that are open, their connections, and descriptors that come with messages */
 	SCMP_SYS(accept4),
 	SCMP_SYS(recvmsg),

@@ -61,6 +61,22 @@ static json_t *violations_json(const struct instance *instance)
 	return violations;
 }
 
+/* Of those that ever fired. */
+static json_t *faults_json(const struct instance *instance)
+{
+	json_t *faults = json_object();
+
+	for (enum fault fault = 0; fault < FAULT_COUNT; fault++) {
+		struct fault_status status = {0};
+
+		remote_fault_status(instance->remote, fault, &status);
+		if (status.fired)
+			json_object_set_new(faults, fault_at(fault)->name,
+					    events_number(status.fired));
+	}
+	return faults;
+}
+
 json_t *stats_json(struct instance *instance)
 {
 	const struct remote_stats *stats = remote_get_stats(instance->remote);
@@ -68,7 +84,7 @@ json_t *stats_json(struct instance *instance)
 	json_t *endpoints = json_array();
 
 	remote_endpoints(instance->remote, add_endpoint, endpoints);
-	return json_pack("{s:b, s:b, s:i, s:{s:o, s:o}, s:o, s:[o, o], s:o, s:o, s:o, s:I}",
+	return json_pack("{s:b, s:b, s:i, s:{s:o, s:o}, s:o, s:[o, o], s:o, s:o, s:o, s:o, s:I}",
 			 "connected", instance_connected(instance), "driver_ok", backend->driver_ok,
 			 "status", backend->status, "features", "offered",
 			 events_number(backend->offer.features), "acked",
@@ -76,5 +92,6 @@ json_t *stats_json(struct instance *instance)
 			 "queues", queue_json(instance, RPMSG_QUEUE_INPUT),
 			 queue_json(instance, RPMSG_QUEUE_OUTPUT), "endpoints", endpoints,
 			 "messages", messages_json(stats), "violations", violations_json(instance),
-			 "pending_sends", (json_int_t)stats->backlog);
+			 "faults", faults_json(instance), "pending_sends",
+			 (json_int_t)stats->backlog);
 }

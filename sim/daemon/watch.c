@@ -14,6 +14,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct watch *watch = poll->data;
 
+	if (status == 0 && (events & UV_DISCONNECT) && !(events & UV_READABLE))
+		status = -ENODATA;
 	watch->readable(watch->ctx, status);
 }
 
@@ -49,6 +51,11 @@ int watch_new(struct watch **watch, uv_loop_t *loop, int fd, watch_fn readable, 
 void watch_pause(struct watch *watch)
 {
 	uv_poll_stop(&watch->poll);
+}
+
+int watch_hangup(struct watch *watch)
+{
+	return uv_poll_start(&watch->poll, UV_DISCONNECT, on_poll);
 }
 
 int watch_resume(struct watch *watch)

@@ -11,7 +11,10 @@
 
 struct watch;
 
-/* status: 0, or a negative errno when the descriptor cannot be polled any more. */
+/*
+ * status: 0, -ENODATA after watch_hangup(), or another negative errno when the descriptor
+ * cannot be polled any more.
+ */
 typedef void (*watch_fn)(void *ctx, int status);
 
 /**
@@ -33,7 +36,15 @@ int watch_new(struct watch **watch, uv_loop_t *loop, int fd, watch_fn readable, 
 void watch_pause(struct watch *watch);
 
 /**
- * watch_resume() - the opposite of watch_pause()
+ * watch_hangup() - call back only when the other side has left, with -ENODATA
+ * @watch: watch, until watch_resume()
+ *
+ * Return: 0 or negative errno.
+ */
+int watch_hangup(struct watch *watch);
+
+/**
+ * watch_resume() - the opposite of watch_pause() and watch_hangup()
  * @watch: watch
  *
  * Return: 0 or negative errno.

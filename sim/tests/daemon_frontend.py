@@ -197,6 +197,7 @@ class Host:
         self.rings = [Ring(self.memory, q * 0x40000, size) for q in (INPUT, OUTPUT)]
         self.inbox: list[tuple[int, int, bytes]] = []
         self.free = list(range(size))  # send buffers
+        self.protocol = PROTOCOL_F_REPLY_ACK | PROTOCOL_F_STATUS  # acknowledged, if offered
 
     def start(self, features: int = F_NS | F_VERSION_1, kicks: bool = True) -> None:
         """Everything up to DRIVER_OK; parameters as of set_up()."""
@@ -209,7 +210,7 @@ class Host:
         kicks: false gives the back-end no kick descriptors, so that it has to poll.
         """
         front_end = self.front_end
-        protocol = PROTOCOL_F_REPLY_ACK | PROTOCOL_F_STATUS
+        protocol = self.protocol
         front_end.send(SET_OWNER)
         assert front_end.ask_u64(GET_FEATURES) & features == features
         assert front_end.ask_u64(GET_PROTOCOL_FEATURES) & protocol == protocol

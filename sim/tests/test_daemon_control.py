@@ -219,7 +219,53 @@ BAD = {
     "hold_no_queue": ("hold", {}, "params.queue: is missing"),
     "hold_queue": ("hold", {"queue": 2}, "params.queue: has to be an integer from 0 to 1"),
     "hold_count_0": ("hold", {"queue": 1, "count": 0}, "params.count: has to be"),
-    "hold_count_input": ("hold", {"queue": 0, "count": 1}, "params.count: queue 0 can only be"),
+    "hold_both": ("hold", {"queue": 0, "count": 1, "every": 2}, "params.every: excludes"),
+    "announce_quiet": ("announce", {"name": "a", "quiet": 1}, "params.quiet: has to be true or"),
+    "announce_size": (
+        "announce",
+        {"name": "a", "kind": "source", "size": 1},
+        "params.size: 1 is not possible for the kind",
+    ),
+    "announce_peer": ("announce", {"name": "a", "peer": -1}, "params.peer: has to be an integer"),
+    "destroy_no_addr": ("endpoint_destroy", {}, "params.addr: is missing"),
+    "pace_order": ("pace", {"queue": 0, "order": "up"}, "params.order: has to be one of in|rev"),
+    "pace_order_part": ("pace", {"queue": 0, "order": "in|reversed"}, "params.order: has to be"),
+    "pace_delay": ("pace", {"queue": 0, "delay_us": 3600000001}, "params.delay_us: has to be"),
+    "pace_batch": ("pace", {"queue": 0, "batch": 40000}, "params.batch: no queue has so many"),
+    "fault_name": ("fault_set", {"name": "no-such"}, 'params.name: there is no fault "no-such"'),
+    "fault_arg": ("fault_set", {"name": "hdr-src-any", "arg": 1}, "params.arg: hdr-src-any takes"),
+    "fault_arg_range": (
+        "fault_set",
+        {"name": "hdr-flags", "arg": 65536},
+        "params.arg: has to be an integer from 0 to 65535 (value)",
+    ),
+    "fault_mode": ("fault_set", {"name": "hdr-flags", "mode": "off"}, "params.mode: has to be one"),
+    "fault_no_count": (
+        "fault_set",
+        {"name": "hdr-flags", "mode": "count"},
+        'params.count: is missing: mode "count" needs it',
+    ),
+    "fault_count_once": (
+        "fault_set",
+        {"name": "hdr-flags", "mode": "once", "count": 3},
+        "params.count: goes with",
+    ),
+    "fault_clear": ("fault_clear", {"name": "x"}, 'params.name: there is no fault "x"'),
+    "check_level": ("check", {"level": "lax"}, "params.level: has to be one of off|report|strict"),
+    "configure_profile": (
+        "configure",
+        {"profile": "vxworks"},
+        'params.profile: there is no profile "vxworks"; profiles are linux, linux-bufsz',
+    ),
+    "configure_layout": ("configure", {"layout": "x"}, 'params.layout: there is no layout "x"'),
+    "configure_features": (
+        "configure",
+        {"features": ["+ns", "bufsz"]},
+        'params.features[1]: "bufsz" is not + or -',
+    ),
+    "configure_packed": ("configure", {"features": ["+34"]}, "cannot be offered by choice"),
+    "configure_size": ("configure", {"buffer_size_in": 16}, "params.buffer_size_in: has to be"),
+    "crash_down": ("crash", {"down_ms": 3600001}, "params.down_ms: has to be an integer"),
     "release_queue": ("release", {"queue": "1"}, "params.queue: has to be"),
     "release_count": ("release", {"queue": 1, "count": 2**32}, "params.count: has to be"),
     "events_type": ("events", {"types": "kick"}, "params.types: has to be an array"),
@@ -379,6 +425,7 @@ def test_control_stats_without_a_host_are_complete(start: Start, connect: Connec
             "send_failed": 0,
         },
         "violations": {},
+        "faults": {},
         "pending_sends": 0,
     }
 
@@ -392,9 +439,22 @@ def test_control_help_lists_every_method_with_its_parameters(
     assert list(methods) == [
         "announce",
         "withdraw",
+        "endpoint_create",
+        "endpoint_destroy",
         "send",
         "hold",
         "release",
+        "pace",
+        "fault_set",
+        "fault_clear",
+        "faults",
+        "check",
+        "config",
+        "configure",
+        "reset",
+        "crash",
+        "config_change",
+        "needs_reset",
         "stats",
         "events",
         "capture_start",
@@ -404,6 +464,10 @@ def test_control_help_lists_every_method_with_its_parameters(
     ]
     addr = next(param for param in methods["announce"]["params"] if param["name"] == "addr")
     assert addr["type"] == "integer" and addr["max"] == 0xFFFFFFFE and not addr["required"]
+    order = next(param for param in methods["pace"]["params"] if param["name"] == "order")
+    assert order["choices"] == ["in", "reversed", "shuffled"]
+    assert methods["stats"]["params"][-1]["name"] == "remote"
+    assert methods["help"]["params"] == []
     assert "driver_ok" in answer["events"]
 
 

@@ -298,9 +298,10 @@ def test_sockets_hundred_reconnects_are_served(start: Start) -> None:
 
 def test_sockets_running_out_of_descriptors_does_not_end_the_service(start: Start) -> None:
     sim = start()
-    used = max(int(fd) for fd in os.listdir(f"/proc/{sim.process.pid}/fd"))
+    used = {int(fd) for fd in os.listdir(f"/proc/{sim.process.pid}/fd")}
+    free = next(fd for fd in range(len(used) + 1) if fd not in used)
     limits = resource.prlimit(sim.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(sim.process.pid, resource.RLIMIT_NOFILE, (used + 1, limits[1]))
+    resource.prlimit(sim.process.pid, resource.RLIMIT_NOFILE, (free, limits[1]))
     front_end = FrontEnd(sim.socket_path)
     front_end.send(GET_FEATURES)
     front_end.sock.settimeout(0.3)
