@@ -167,7 +167,9 @@ class DeviceRing:
     def _table(
         self, table: bytes | None, parts: list[Part], address: int, length: int, flags: int
     ) -> bytes:
-        if not self.indirect and not mutant("vq-indirect-unasked"):
+        if not self.indirect:
+            if mutant("vq-indirect-unasked-dies"):
+                die("an indirect descriptor")
             raise Broken("an indirect descriptor, which was not negotiated")
         if flags & _NEXT:
             if mutant("vq-indirect-next-dies"):

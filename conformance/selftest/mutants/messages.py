@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import struct
-import time
 
 from mutants.chosen import die, mutant
 from mutants.device_ring import Broken, DeviceRing, Part
@@ -147,11 +146,6 @@ class Endpoints:
                 return
         src, dst, reserved, length, flags = _HEADER.unpack_from(data)
         payload = data[16:]
-        if mutant("hd-len-read-twice") and len(payload) == 8 and length == 8:
-            time.sleep(0.0005)
-            again = self.memory.read(parts[0].address, 16)
-            length = min(_HEADER.unpack(again)[3], 400)
-            payload = self.memory.read(parts[0].address + 16, length)
         if mutant("hd-len-believed") and length > len(payload):
             payload = self.memory.read(parts[0].address + 16, min(length, 496))
         if length > len(payload):
