@@ -96,7 +96,7 @@ static int handle_announce(struct method_call *call)
 {
 	struct instance_service service = {.params.quiet = call->args[SERVICE_QUIET].number};
 	struct remote_endpoint_info info;
-	uint32_t addr;
+	uint32_t addr = RPMSG_ADDR_ANY;
 
 	snprintf(service.name, sizeof(service.name), "%s", call->args[SERVICE_NAME].string);
 	if (make_service(call, &service, &addr))
@@ -122,7 +122,7 @@ const struct method method_announce = {
 static int handle_endpoint_create(struct method_call *call)
 {
 	struct instance_service service = {.params.quiet = true};
-	uint32_t addr;
+	uint32_t addr = RPMSG_ADDR_ANY;
 
 	snprintf(service.name, sizeof(service.name), "%s",
 		 call->args[SERVICE_NAME].given ? call->args[SERVICE_NAME].string : "endpoint");
@@ -244,18 +244,21 @@ const struct method method_send = {
 	.handle = handle_send,
 	.params =
 		{
-			[SEND_SRC] = {"src", PARAM_NUMBER, 0, UINT32_MAX, true, "source address"},
+			[SEND_SRC] = {"src", PARAM_NUMBER, 0, UINT32_MAX, true, "source address",
+				      NULL},
 			[SEND_DST] = {"dst", PARAM_NUMBER, 0, UINT32_MAX, true,
-				      "destination address"},
-			[SEND_DATA] = {"data", PARAM_BYTES, 0, CONTROL_MAX_DATA, true, "payload"},
+				      "destination address", NULL},
+			[SEND_DATA] = {"data", PARAM_BYTES, 0, CONTROL_MAX_DATA, true, "payload",
+				       NULL},
 			[SEND_RESERVED] = {"reserved", PARAM_NUMBER, 0, UINT32_MAX, false,
-					   "header field; absent: 0"},
+					   "header field; absent: 0", NULL},
 			[SEND_FLAGS] = {"flags", PARAM_NUMBER, 0, UINT16_MAX, false,
-					"header field; absent: 0"},
+					"header field; absent: 0", NULL},
 			[SEND_LEN] = {"len", PARAM_NUMBER, 0, UINT16_MAX, false,
-				      "header field; absent: the size of data"},
+				      "header field; absent: the size of data", NULL},
 			[SEND_USED_LEN] = {"used_len", PARAM_NUMBER, 0, UINT32_MAX, false,
 					   "length in the used ring; absent: header and "
-					   "data"},
+					   "data",
+					   NULL},
 		},
 };

@@ -60,7 +60,7 @@ const struct method method_events = {
 	.params =
 		{
 			[EVENTS_TYPES] = {"types", PARAM_STRINGS, 0, EVENT_TYPE_COUNT, false,
-					  "types of event; absent: all"},
+					  "types of event; absent: all", NULL},
 		},
 };
 
@@ -93,9 +93,9 @@ const struct method method_capture_start = {
 	.global = true,
 	.params =
 		{
-			[CAPTURE_FILE] =
-				{"file", PARAM_STRING, 1, RECORDER_MAX_PATH, true,
-				 "path, as the simulator sees it; replaced when it exists"},
+			[CAPTURE_FILE] = {"file", PARAM_STRING, 1, RECORDER_MAX_PATH, true,
+					  "path, as the simulator sees it; replaced when it exists",
+					  NULL},
 		},
 };
 

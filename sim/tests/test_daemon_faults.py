@@ -262,6 +262,7 @@ def test_faults_crash_in_mid_traffic_returns_no_buffer(
     host = attach(sim)
     host.receive_announcement()
     control.call("fault_set", name=name)
+    control.call("stats")  # the turn that followed is over: nothing is taken without a kick
 
     host.send(2000, 9, b"last")
 
