@@ -4,6 +4,7 @@
  * back-end that touches a socket: such a message comes from the device and answers no request.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,9 +20,12 @@ void backend_close_requests(struct backend *be)
 
 int backend_set_request_fd(struct backend *be, struct vhost_msg *msg, struct vhost_msg *reply)
 {
+	int flags = fcntl(msg->fds[0], F_GETFL);
 	struct stat st;
 
-	if (fstat(msg->fds[0], &st) < 0 || !S_ISSOCK(st.st_mode))
+	/* It is never waited for. */
+	if (flags < 0 || fstat(msg->fds[0], &st) < 0 || !S_ISSOCK(st.st_mode) ||
+	    fcntl(msg->fds[0], F_SETFL, flags | O_NONBLOCK) < 0)
 		return backend_refuse(be, VIOLATION_VU_NOT_EVENTFD, VIOLATION_NO_QUEUE, 0, 0);
 	backend_close_requests(be);
 	be->request_fd = msg->fds[0];
