@@ -13,6 +13,12 @@ from conftest import SCRIPTS
 Bash = Callable[[str], subprocess.Popen[str]]
 
 
+def hear_signals() -> None:
+    """Undo what nohup and a shell's `&` leave behind: bash cannot trap what was ignored before."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def bash(environment: dict[str, str]) -> Bash:
     """bash(TEXT) starts a script that has sourced lib.sh and then runs TEXT."""
@@ -24,6 +30,7 @@ def bash(environment: dict[str, str]) -> Bash:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=hear_signals,
         )
 
     return start
