@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "ctl/params.h"
 #include "ctl/print.h"
 
@@ -49,7 +50,7 @@ static void print_row(FILE *out, const char *name, const char *text)
 	if (strlen(name) > COLUMN - 3)
 		fprintf(out, "\n%*s", COLUMN - 1, "");
 	fputc(' ', out);
-	print_wrapped(out, text, COLUMN);
+	cli_print_text(out, text, COLUMN);
 }
 
 static const char see_also[] = "\n\"rpmsg-ctl help METHOD\" lists the parameters of one, "
@@ -72,7 +73,7 @@ static void print_event_types(FILE *out, json_t *types)
 
 		if (explained && name && text) {
 			print_row(out, name, text);
-		} else if (at == 0 || at + 2 + length > PRINT_WIDTH - 1) {
+		} else if (at == 0 || at + 2 + length > CLI_WIDTH - 1) {
 			at = fprintf(out, "%s  %s", at ? ",\n" : "", name ? name : "") - 1;
 		} else {
 			at += fprintf(out, ", %s", name ? name : "");
@@ -136,7 +137,7 @@ void help_print_method(FILE *out, json_t *method)
 		free(key);
 	}
 	fputs("\n\n", out);
-	print_wrapped(out, text ? text : "", 0);
+	cli_print_text(out, text ? text : "", 0);
 	if (json_array_size(params))
 		fputc('\n', out);
 	json_array_foreach(params, i, param)

@@ -3,149 +3,111 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/print.h"
+#include "cli/cli.h"
 
 #define TIMEOUT_MS 10000
 #define INTERVAL_MS 1000
-#define HELP_COLUMN 24
 
 struct parser {
+	struct cli cli;
 	struct options *options;
-	char *error;
-	size_t size;
 };
 
-struct option_entry {
-	const char *name;
-	const char *value; /* what it takes, for --help; NULL: nothing */
-	const char *help;
-	int (*set)(struct parser *parser, const char *value);
-};
-
-__attribute__((format(printf, 2, 3))) static int refuse(struct parser *parser, const char *format,
-							...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(parser->error, parser->size, format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-static int set_control_path(struct parser *parser, const char *value)
+static int set_control_path(struct parser *parser, const struct cli_option *entry,
+			    const char *value)
 {
 	if (*value == '\0')
-		return refuse(parser, "--control-path: the path is empty");
+		return cli_refuse(&parser->cli.error, "--control-path: the path is empty");
 	parser->options->control_path = value;
 	return 0;
 }
 
-static int set_remote(struct parser *parser, const char *value)
+static int set_remote(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	if (*value == '\0')
-		return refuse(parser, "--remote: the name is empty");
+		return cli_refuse(&parser->cli.error, "--remote: the name is empty");
 	parser->options->remote = value;
 	return 0;
 }
 
-static int set_json(struct parser *parser, const char *value)
+static int set_json(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	parser->options->json = true;
 	return 0;
 }
 
-static int set_names(struct parser *parser, const char *value)
+static int set_names(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	parser->options->names = true;
 	return 0;
 }
 
-static int parse_seconds(struct parser *parser, const char *name, const char *value, int *ms)
+static int parse_seconds(struct parser *parser, const struct cli_option *entry, const char *value,
+			 int *ms)
 {
-	char *end;
-	double seconds = strtod(value, &end);
+	double seconds;
 
-	if (end == value || *end || !isfinite(seconds) || seconds < 0.1 || seconds > 86400)
-		return refuse(parser, "--%s: \"%s\" is not a number of seconds from 0.1 to 86400",
-			      name, value);
+	if (!cli_seconds(value, &seconds) || seconds < 0.1 || seconds > 86400)
+		return cli_refuse(&parser->cli.error,
+				  "--%s: \"%s\" is not a number of seconds from 0.1 to 86400",
+				  entry->name, value);
 	*ms = (int)lround(seconds * 1000);
 	return 0;
 }
 
-static int set_timeout(struct parser *parser, const char *value)
+static int set_timeout(struct parser *parser, const struct cli_option *entry, const char *value)
 {
-	return parse_seconds(parser, "timeout", value, &parser->options->timeout_ms);
+	return parse_seconds(parser, entry, value, &parser->options->timeout_ms);
 }
 
-static int set_interval(struct parser *parser, const char *value)
+static int set_interval(struct parser *parser, const struct cli_option *entry, const char *value)
 {
-	return parse_seconds(parser, "interval", value, &parser->options->interval_ms);
+	return parse_seconds(parser, entry, value, &parser->options->interval_ms);
 }
 
-static int set_help(struct parser *parser, const char *value)
+static int set_help(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	parser->options->help = true;
 	return 0;
 }
 
-static int set_version(struct parser *parser, const char *value)
+static int set_version(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	parser->options->version = true;
 	return 0;
 }
 
-static const struct option_entry table[] = {
-	{"control-path", "PATH",
-	 "the control socket, as given to rpmsg-sim --control-path; default: the environment "
-	 "variable RPMSG_CONTROL",
-	 set_control_path},
-	{"remote", "NAME", "the remote to act on, when rpmsg-sim has several", set_remote},
-	{"json", NULL, "print results and events as JSON, one a line", set_json},
-	{"names", NULL,
-	 "print only the names in a result, one a line; with help METHOD, those of its parameters",
-	 set_names},
-	{"timeout", "S", "give up when an answer takes longer than S seconds (default 10)",
-	 set_timeout},
-	{"interval", "S", "seconds between two frames of watch (default 1)", set_interval},
-	{"help", NULL, "print this text and exit", set_help},
-	{"version", NULL, "print the version and exit", set_version},
+static const struct cli_option table[] = {
+	{.name = "control-path",
+	 .value = "PATH",
+	 .set = set_control_path,
+	 .help = "the control socket, as given to rpmsg-sim --control-path; default: the "
+		 "environment variable RPMSG_CONTROL"},
+	{.name = "remote",
+	 .value = "NAME",
+	 .set = set_remote,
+	 .help = "the remote to act on, when rpmsg-sim has several"},
+	{.name = "json", .set = set_json, .help = "print results and events as JSON, one a line"},
+	{.name = "names",
+	 .set = set_names,
+	 .help = "print only the names in a result, one a line; with help METHOD, those of its "
+		 "parameters"},
+	{.name = "timeout",
+	 .value = "S",
+	 .set = set_timeout,
+	 .help = "give up when an answer takes longer than S seconds (default 10)"},
+	{.name = "interval",
+	 .value = "S",
+	 .set = set_interval,
+	 .help = "seconds between two frames of watch (default 1)"},
+	{.name = "help", .set = set_help, .help = "print this text and exit"},
+	{.name = "version", .set = set_version, .help = "print the version and exit"},
 };
 
 #define TABLE_SIZE (sizeof(table) / sizeof(table[0]))
-
-static const struct option_entry *find_option(const char *name, size_t length)
-{
-	for (size_t i = 0; i < TABLE_SIZE; i++) {
-		if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
-			return &table[i];
-	}
-	return NULL;
-}
-
-static int parse_option(struct parser *parser, int argc, char **argv, int *at)
-{
-	const char *name = argv[*at] + 2, *value = NULL;
-	size_t length = strcspn(name, "=");
-	const struct option_entry *entry = find_option(name, length);
-
-	if (!entry)
-		return refuse(parser, "unknown option --%.*s: see --help", (int)length, name);
-	if (name[length] == '=')
-		value = name + length + 1;
-	if (value && !entry->value)
-		return refuse(parser, "--%s takes no value", entry->name);
-	if (entry->value && !value) {
-		if (*at + 1 >= argc)
-			return refuse(parser, "--%s needs a value: %s", entry->name, entry->value);
-		value = argv[++*at];
-	}
-	return entry->set(parser, value);
-}
 
 static void take_word(struct options *options, char *word)
 {
@@ -155,41 +117,62 @@ static void take_word(struct options *options, char *word)
 		options->args[options->arg_count++] = word;
 }
 
-int options_parse(struct options *options, int argc, char **argv, char *error, size_t size)
+/* Options stand anywhere, the last of a kind counts; behind "--" are words only. */
+static int parse_all(struct parser *parser)
 {
-	struct parser parser = {.options = options, .error = error, .size = size};
-	const char *path = getenv("RPMSG_CONTROL");
+	struct options *options = parser->options;
+	struct cli *cli = &parser->cli;
+	const struct cli_option *entry = NULL;
+	const char *value = NULL;
 	bool ended = false;
 	int ret;
 
-	*options = (struct options){.timeout_ms = TIMEOUT_MS, .interval_ms = INTERVAL_MS};
-	options->args = calloc((size_t)argc + 1, sizeof(*options->args));
-	if (!options->args) {
-		refuse(&parser, "out of memory");
-		return -ENOMEM;
-	}
-	for (int i = 1; i < argc; i++) {
-		if (!ended && strcmp(argv[i], "--") == 0) {
+	while (cli->at < cli->argc) {
+		char *arg = cli->argv[cli->at];
+
+		if (!ended && strcmp(arg, "--") == 0) {
 			ended = true;
-		} else if (!ended && strncmp(argv[i], "--", 2) == 0) {
-			ret = parse_option(&parser, argc, argv, &i);
-			if (ret)
+			cli->at++;
+		} else if (!ended && strncmp(arg, "--", 2) == 0) {
+			ret = cli_next_option(cli, &entry, &value);
+			if (ret == 0)
+				ret = entry->set(parser, entry, value);
+			if (ret || options->help || options->version)
 				return ret;
-			if (options->help || options->version)
-				return 0;
-		} else if (!ended && argv[i][0] == '-') {
-			return refuse(&parser, "unknown option %s: see --help", argv[i]);
+		} else if (!ended && arg[0] == '-') {
+			return cli_refuse(&cli->error, "unknown option %s: see --help", arg);
 		} else {
-			take_word(options, argv[i]);
+			take_word(options, arg);
+			cli->at++;
 		}
 	}
-	if (!options->control_path && path && *path)
-		options->control_path = path;
 	if (!options->command)
-		return refuse(&parser, "give a command: see --help, or \"rpmsg-ctl help\"");
+		return cli_refuse(&cli->error, "give a command: see --help, or \"rpmsg-ctl help\"");
 	if (options->json && options->names)
-		return refuse(&parser, "--json and --names exclude each other: give one");
+		return cli_refuse(&cli->error, "--json and --names exclude each other: give one");
 	return 0;
+}
+
+int options_parse(struct options *options, int argc, char **argv, char *error, size_t size)
+{
+	struct parser parser = {.cli = {.options = table,
+					.option_count = TABLE_SIZE,
+					.argv = argv,
+					.argc = argc,
+					.at = 1,
+					.error = {.text = error, .size = size}},
+				.options = options};
+	const char *path = getenv("RPMSG_CONTROL");
+
+	*options = (struct options){.timeout_ms = TIMEOUT_MS,
+				    .interval_ms = INTERVAL_MS,
+				    .control_path = path && *path ? path : NULL};
+	options->args = calloc((size_t)argc + 1, sizeof(*options->args));
+	if (!options->args) {
+		cli_refuse(&parser.cli.error, "out of memory");
+		return -ENOMEM;
+	}
+	return parse_all(&parser);
 }
 
 void options_free(struct options *options)
@@ -200,18 +183,12 @@ void options_free(struct options *options)
 
 void options_print_help(FILE *out)
 {
-	char name[HELP_COLUMN + 1];
-
 	fprintf(out, "usage: rpmsg-ctl [OPTION]... COMMAND [KEY=VALUE]...\n"
 		     "\n"
 		     "The control socket of rpmsg-sim from a shell.\n"
 		     "\n");
-	for (size_t i = 0; i < TABLE_SIZE; i++) {
-		snprintf(name, sizeof(name), "  --%s%s%s", table[i].name, table[i].value ? " " : "",
-			 table[i].value ? table[i].value : "");
-		fprintf(out, "%-*s", HELP_COLUMN, name);
-		print_wrapped(out, table[i].help, HELP_COLUMN);
-	}
+	for (size_t i = 0; i < TABLE_SIZE; i++)
+		cli_print_option(out, &table[i]);
 	fprintf(out,
 		"\n"
 		"commands:\n"

@@ -2,30 +2,19 @@
 #include "ctl/params.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
+
 #define TEXT_PREFIX "text:"
 
 struct builder {
 	json_t *method;
-	char *error;
-	size_t size;
+	struct cli_error error;
 };
-
-__attribute__((format(printf, 2, 3))) static int refuse(struct builder *builder, const char *format,
-							...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(builder->error, builder->size, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 static const char *member(json_t *object, const char *name)
 {
@@ -76,9 +65,9 @@ static int make_number(struct builder *builder, const char *word, const char *va
 	errno = 0;
 	number = strtoll(value, &end, hex ? 16 : 10);
 	if (*digits < '0' || *digits > '9' || *end)
-		return refuse(builder, "%s: \"%s\" is not a number", word, value);
+		return cli_refuse(&builder->error, "%s: \"%s\" is not a number", word, value);
 	if (errno)
-		return refuse(builder, "%s: the number is out of range", word);
+		return cli_refuse(&builder->error, "%s: the number is out of range", word);
 	*made = json_integer(number);
 	return 0;
 }
@@ -94,13 +83,15 @@ static int make_boolean(struct builder *builder, const char *word, const char *v
 		if (strcmp(value, no[i]) == 0)
 			*made = json_false();
 	}
-	return *made ? 0 : refuse(builder, "%s: \"%s\" is neither true nor false", word, value);
+	return *made ? 0
+		     : cli_refuse(&builder->error, "%s: \"%s\" is neither true nor false", word,
+				  value);
 }
 
 static int make_string(struct builder *builder, const char *word, const char *value, json_t **made)
 {
 	*made = json_string(value);
-	return *made ? 0 : refuse(builder, "%s: the value is not UTF-8", word);
+	return *made ? 0 : cli_refuse(&builder->error, "%s: the value is not UTF-8", word);
 }
 
 static int make_bytes(struct builder *builder, const char *word, const char *value, json_t **made)
@@ -111,16 +102,16 @@ static int make_bytes(struct builder *builder, const char *word, const char *val
 
 	if (strncmp(value, TEXT_PREFIX, strlen(TEXT_PREFIX)) != 0) {
 		if (length % 2 || value[strspn(value, "0123456789abcdefABCDEF")])
-			return refuse(builder,
-				      "%s: bytes are pairs of hexadecimal digits, or text:...",
-				      word);
+			return cli_refuse(&builder->error,
+					  "%s: bytes are pairs of hexadecimal digits, or text:...",
+					  word);
 		return make_string(builder, word, value, made);
 	}
 	value += strlen(TEXT_PREFIX);
 	length -= strlen(TEXT_PREFIX);
 	hex = malloc(2 * length + 1);
 	if (!hex)
-		return refuse(builder, "out of memory");
+		return cli_refuse(&builder->error, "out of memory");
 	for (size_t i = 0; i < length; i++) {
 		hex[2 * i] = digits[(unsigned char)value[i] >> 4];
 		hex[2 * i + 1] = digits[(unsigned char)value[i] & 0xf];
@@ -137,7 +128,7 @@ static int make_list(struct builder *builder, const char *word, const char *valu
 		size_t length = strcspn(value, ",");
 
 		if (json_array_append_new(*made, json_stringn(value, length)))
-			return refuse(builder, "%s: the value is not UTF-8", word);
+			return cli_refuse(&builder->error, "%s: the value is not UTF-8", word);
 		value += length + (value[length] == ',');
 	}
 	return 0;
@@ -196,22 +187,25 @@ static int add_word(struct builder *builder, json_t *params, const char *word)
 	int ret;
 
 	if (!value)
-		return refuse(builder, "%s: write KEY=VALUE; of %s, %s", word,
-			      member(builder->method, "name"),
-			      list_params(builder->method, known, sizeof(known)));
+		return cli_refuse(&builder->error, "%s: write KEY=VALUE; of %s, %s", word,
+				  member(builder->method, "name"),
+				  list_params(builder->method, known, sizeof(known)));
 	if (!param)
-		return refuse(builder, "%s: %s has no such parameter; %s", word,
-			      member(builder->method, "name"),
-			      list_params(builder->method, known, sizeof(known)));
+		return cli_refuse(&builder->error, "%s: %s has no such parameter; %s", word,
+				  member(builder->method, "name"),
+				  list_params(builder->method, known, sizeof(known)));
 	name = member(param, "name");
 	if (json_object_get(params, name))
-		return refuse(builder, "%s: %s is given twice: give it once", word, name);
+		return cli_refuse(&builder->error, "%s: %s is given twice: give it once", word,
+				  name);
 	ret = make_value(builder, member(param, "type"), word, value + 1, &made);
 	if (ret) {
 		json_decref(made);
 		return ret;
 	}
-	return json_object_set_new(params, name, made) ? refuse(builder, "out of memory") : 0;
+	return json_object_set_new(params, name, made)
+		       ? cli_refuse(&builder->error, "out of memory")
+		       : 0;
 }
 
 static int check_required(struct builder *builder, json_t *params)
@@ -225,15 +219,16 @@ static int check_required(struct builder *builder, json_t *params)
 
 		if (json_is_true(json_object_get(param, "required")) &&
 		    !json_object_get(params, name))
-			return refuse(builder, "%s needs %s=...: %s",
-				      member(builder->method, "name"), name, member(param, "help"));
+			return cli_refuse(&builder->error, "%s needs %s=...: %s",
+					  member(builder->method, "name"), name,
+					  member(param, "help"));
 	}
 	return 0;
 }
 
 int params_build(json_t *method, char **args, int count, json_t **params, char *error, size_t size)
 {
-	struct builder builder = {.method = method, .error = error, .size = size};
+	struct builder builder = {.method = method, .error = {.text = error, .size = size}};
 	json_t *object = json_object();
 	int ret = 0;
 

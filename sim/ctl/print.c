@@ -12,21 +12,6 @@
 #define MAX_DEPTH 16   /* of results; what lies deeper is shown as JSON */
 #define EVENT_BYTES 32 /* of data in the line of an event */
 
-void print_wrapped(FILE *out, const char *text, int column)
-{
-	int at = column, length;
-
-	for (; *text; text += length + (text[length] == ' ')) {
-		length = (int)strcspn(text, " ");
-		if (at > column && at + 1 + length > PRINT_WIDTH) {
-			fprintf(out, "\n%*s", column, "");
-			at = column;
-		}
-		at += fprintf(out, "%s%.*s", at > column ? " " : "", length, text);
-	}
-	fputc('\n', out);
-}
-
 /* ---- values ----------------------------------------------------------------------------- */
 
 char *print_clean(const char *text)

@@ -11,16 +11,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define PRINT_WIDTH 80
-
-/**
- * print_wrapped() - words of a text in a column on the right, which ends at PRINT_WIDTH
- * @out: stream
- * @text: words with single spaces between them
- * @column: where the column begins, and the cursor stands
- */
-void print_wrapped(FILE *out, const char *text, int column);
-
 /**
  * print_scalar() - text of a value that is neither object nor array
  * @name: the member that it is the value of: some are shown in hexadecimal; or NULL

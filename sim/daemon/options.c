@@ -14,30 +14,6 @@
 /* First descriptor that a service manager passes. */
 #define LISTEN_FDS_START 3
 
-int options_refuse(struct parser *parser, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(parser->error, parser->size, format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-bool options_number(const char *text, uint64_t max, uint64_t *number)
-{
-	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-	const char *digits = hex ? text + 2 : text;
-	char *end;
-
-	if (!(*digits >= '0' && *digits <= '9') &&
-	    !(hex && strchr("abcdefABCDEF", *digits) && *digits))
-		return false;
-	errno = 0;
-	*number = strtoull(digits, &end, hex ? 16 : 10);
-	return errno == 0 && *end == '\0' && *number <= max;
-}
-
 bool options_next_setting(char **rest, struct option_setting *setting)
 {
 	setting->key = strsep(rest, ",");
@@ -58,7 +34,7 @@ static struct options_remote *append_remote(struct parser *parser, const char *n
 						      sizeof(*options->remotes));
 
 	if (!remotes) {
-		options_refuse(parser, "out of memory");
+		cli_refuse(&parser->cli.error, "out of memory");
 		return NULL;
 	}
 	options->remotes = remotes;
@@ -77,14 +53,14 @@ static bool is_remote_name(const char *name)
 	return length > 0 && length <= OPTIONS_REMOTE_NAME_MAX && name[length] == '\0';
 }
 
-int options_set_remote(struct parser *parser, const struct option_entry *entry, const char *value)
+int options_set_remote(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	struct options *options = parser->options;
 
 	if (!is_remote_name(value))
-		return options_refuse(parser,
-				      "--%s: \"%s\" is no name: 1 to %d letters, digits and ._-",
-				      entry->name, value, OPTIONS_REMOTE_NAME_MAX);
+		return cli_refuse(&parser->cli.error,
+				  "--%s: \"%s\" is no name: 1 to %d letters, digits and ._-",
+				  entry->name, value, OPTIONS_REMOTE_NAME_MAX);
 	if (options->remote_count == 1 && !options->remotes[0].given &&
 	    !options->remotes[0].named) {
 		/* Nothing was asked of the one that needs no --remote: there is none. */
@@ -94,26 +70,16 @@ int options_set_remote(struct parser *parser, const struct option_entry *entry, 
 	}
 	for (size_t i = 0; i < options->remote_count; i++) {
 		if (strcmp(options->remotes[i].name, value) == 0)
-			return options_refuse(parser, "--%s: two remotes are called %s",
-					      entry->name, value);
+			return cli_refuse(&parser->cli.error, "--%s: two remotes are called %s",
+					  entry->name, value);
 	}
 	if (options->remote_count == OPTIONS_REMOTES_MAX)
-		return options_refuse(parser, "--%s %s: more than %d remotes", entry->name, value,
-				      OPTIONS_REMOTES_MAX);
+		return cli_refuse(&parser->cli.error, "--%s %s: more than %d remotes", entry->name,
+				  value, OPTIONS_REMOTES_MAX);
 	if (!append_remote(parser, value))
 		return -ENOMEM;
 	parser->remote->named = true;
 	return 0;
-}
-
-static const struct option_entry *find_option(const char *name, size_t length)
-{
-	for (size_t i = 0; i < options_table_size; i++) {
-		if (strlen(options_table[i].name) == length &&
-		    memcmp(options_table[i].name, name, length) == 0)
-			return &options_table[i];
-	}
-	return NULL;
 }
 
 /* ---- what is wrong with options that are each right by themselves ------------------------ */
@@ -124,11 +90,12 @@ static int use_listen_fds(struct parser *parser, struct options_remote *remote)
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	uint64_t for_whom, count;
 
-	if (!pid || !fds || !options_number(pid, INT_MAX, &for_whom) ||
-	    for_whom != (uint64_t)getpid())
-		return options_refuse(parser, "give --socket-path PATH or --fd N: see --help");
-	if (!options_number(fds, INT_MAX, &count) || count != 1)
-		return options_refuse(parser, "LISTEN_FDS is \"%s\": one socket is expected", fds);
+	if (!pid || !fds || !cli_number(pid, INT_MAX, &for_whom) || for_whom != (uint64_t)getpid())
+		return cli_refuse(&parser->cli.error,
+				  "give --socket-path PATH or --fd N: see --help");
+	if (!cli_number(fds, INT_MAX, &count) || count != 1)
+		return cli_refuse(&parser->cli.error,
+				  "LISTEN_FDS is \"%s\": one socket is expected", fds);
 	remote->fd = LISTEN_FDS_START;
 	return 0;
 }
@@ -139,28 +106,28 @@ static int check_remote(struct parser *parser, struct options_remote *remote)
 	const char *path = remote->socket_path;
 
 	if (path && remote->fd >= 0)
-		return options_refuse(parser,
-				      "--socket-path and --fd exclude each other: give one");
+		return cli_refuse(&parser->cli.error,
+				  "--socket-path and --fd exclude each other: give one");
 	if (options->action == OPTIONS_PRINT_QEMU_ARGS && !path)
-		return options_refuse(parser, "--print-qemu-args needs --socket-path PATH: "
-					      "that is where QEMU finds this back-end");
+		return cli_refuse(&parser->cli.error, "--print-qemu-args needs --socket-path PATH: "
+						      "that is where QEMU finds this back-end");
 	if (path && options->control_path && strcmp(path, options->control_path) == 0)
-		return options_refuse(parser,
-				      "--socket-path and --control-path are the same file, %s: "
-				      "they need one each",
-				      path);
+		return cli_refuse(&parser->cli.error,
+				  "--socket-path and --control-path are the same file, %s: "
+				  "they need one each",
+				  path);
 	if (remote->fd >= 0 && remote->fd == options->ready_fd)
-		return options_refuse(parser, "--fd and --ready-fd are the same descriptor, %d",
-				      remote->fd);
+		return cli_refuse(&parser->cli.error,
+				  "--fd and --ready-fd are the same descriptor, %d", remote->fd);
 	if (path || remote->fd >= 0)
 		return 0;
 	if (options->remote_count == 1)
 		return use_listen_fds(parser, remote);
-	return options_refuse(parser,
-			      "remote %s has no socket: give --socket-path PATH or --fd N %s",
-			      remote->name,
-			      remote->named ? "after its --remote"
-					    : "with the options before the first --remote");
+	return cli_refuse(&parser->cli.error,
+			  "remote %s has no socket: give --socket-path PATH or --fd N %s",
+			  remote->name,
+			  remote->named ? "after its --remote"
+					: "with the options before the first --remote");
 }
 
 static int check_sockets_differ(struct parser *parser, const struct options_remote *remote)
@@ -169,14 +136,14 @@ static int check_sockets_differ(struct parser *parser, const struct options_remo
 
 	for (; other < remote; other++) {
 		if (remote->fd >= 0 && remote->fd == other->fd)
-			return options_refuse(parser,
-					      "remotes %s and %s are given the same descriptor, %d",
-					      other->name, remote->name, remote->fd);
+			return cli_refuse(&parser->cli.error,
+					  "remotes %s and %s are given the same descriptor, %d",
+					  other->name, remote->name, remote->fd);
 		if (remote->socket_path && other->socket_path &&
 		    strcmp(remote->socket_path, other->socket_path) == 0)
-			return options_refuse(
-				parser, "remotes %s and %s are given the same --socket-path, %s",
-				other->name, remote->name, remote->socket_path);
+			return cli_refuse(&parser->cli.error,
+					  "remotes %s and %s are given the same --socket-path, %s",
+					  other->name, remote->name, remote->socket_path);
 	}
 	return 0;
 }
@@ -199,37 +166,21 @@ static int check_together(struct parser *parser)
 
 /* ---- the command line -------------------------------------------------------------------- */
 
-static int parse_one(struct parser *parser, int argc, char **argv, int *at)
+static int parse_one(struct parser *parser)
 {
-	const char *arg = argv[*at], *value = NULL, *name = arg + 2;
-	size_t length = strcspn(name, "=");
-	const struct option_entry *entry;
-	uint64_t bit, *seen;
+	const char *arg = parser->cli.argv[parser->cli.at], *value = NULL;
+	const struct cli_option *entry = NULL;
+	int ret;
 
-	if (strncmp(arg, "--", 2) != 0 || length == 0)
-		return options_refuse(parser, "unexpected argument \"%s\": see --help", arg);
-	entry = find_option(name, length);
-	if (!entry)
-		return options_refuse(parser, "unknown option --%.*s: see --help", (int)length,
-				      name);
-
-	if (name[length] == '=')
-		value = name + length + 1;
-	if (value && !entry->value)
-		return options_refuse(parser, "--%s takes no value", entry->name);
-	if (entry->value && !value && !entry->optional) {
-		if (*at + 1 >= argc)
-			return options_refuse(parser, "--%s needs a value: %s", entry->name,
-					      entry->value);
-		value = argv[++*at];
-	}
-
-	bit = UINT64_C(1) << (entry - options_table);
-	seen = entry->of_remote ? &parser->remote->given : &parser->options->given;
-	if (*seen & bit && !entry->repeatable)
-		return options_refuse(parser, "--%s is given twice: give it once", entry->name);
-	*seen |= bit;
-	return entry->set(parser, entry, value);
+	if (strncmp(arg, "--", 2) != 0 || arg[2] == '\0' || arg[2] == '=')
+		return cli_refuse(&parser->cli.error, "unexpected argument \"%s\": see --help",
+				  arg);
+	ret = cli_next_option(&parser->cli, &entry, &value);
+	if (ret == 0)
+		ret = cli_once(&parser->cli, entry,
+			       entry->groups & OPTION_OF_REMOTE ? &parser->remote->given
+								: &parser->options->given);
+	return ret ? ret : entry->set(parser, entry, value);
 }
 
 /* These need no other option to be right. */
@@ -247,7 +198,13 @@ static void complete_config(const struct options *options, struct options_remote
 
 int options_parse(struct options *options, int argc, char **argv, char *error, size_t size)
 {
-	struct parser parser = {.options = options, .error = error, .size = size};
+	struct parser parser = {.cli = {.options = options_table,
+					.option_count = options_table_size,
+					.argv = argv,
+					.argc = argc,
+					.at = 1,
+					.error = {.text = error, .size = size}},
+				.options = options};
 	int ret;
 
 	*options = (struct options){.action = OPTIONS_SERVE,
@@ -262,8 +219,8 @@ int options_parse(struct options *options, int argc, char **argv, char *error, s
 	}
 	if (!append_remote(&parser, OPTIONS_REMOTE_DEFAULT))
 		return -ENOMEM;
-	for (int i = 1; i < argc; i++) {
-		ret = parse_one(&parser, argc, argv, &i);
+	while (parser.cli.at < argc) {
+		ret = parse_one(&parser);
 		if (ret)
 			return ret;
 		if (prints_only(options))

@@ -13,59 +13,62 @@
 #define MAX_DELAY_US (PACE_MAX_DELAY / NS_PER_US)
 #define WORDS_SIZE 512
 
-int options_set_profile(struct parser *parser, const struct option_entry *entry, const char *value)
+int options_set_profile(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	char names[WORDS_SIZE];
 
 	parser->remote->config.profile = profile_find(value);
 	if (!parser->remote->config.profile)
-		return options_refuse(parser, "--%s: there is no profile \"%s\"; profiles are %s",
-				      entry->name, value, words_profiles(names, sizeof(names)));
+		return cli_refuse(&parser->cli.error,
+				  "--%s: there is no profile \"%s\"; profiles are %s", entry->name,
+				  value, words_profiles(names, sizeof(names)));
 	return 0;
 }
 
-int options_set_layout(struct parser *parser, const struct option_entry *entry, const char *value)
+int options_set_layout(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	char names[WORDS_SIZE];
 
 	parser->remote->config.layout = config_layout_find(value);
 	if (!parser->remote->config.layout)
-		return options_refuse(parser, "--%s: there is no layout \"%s\"; layouts are %s",
-				      entry->name, value, words_layouts(names, sizeof(names)));
+		return cli_refuse(&parser->cli.error,
+				  "--%s: there is no layout \"%s\"; layouts are %s", entry->name,
+				  value, words_layouts(names, sizeof(names)));
 	return 0;
 }
 
-int options_set_feature(struct parser *parser, const struct option_entry *entry, const char *value)
+int options_set_feature(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	char names[WORDS_SIZE];
 	int ret = words_feature(&parser->remote->features, value);
 
 	if (ret == -EINVAL)
-		return options_refuse(parser, "--%s: \"%s\" begins with neither + nor -",
-				      entry->name, value);
+		return cli_refuse(&parser->cli.error, "--%s: \"%s\" begins with neither + nor -",
+				  entry->name, value);
 	if (ret == -EOPNOTSUPP)
-		return options_refuse(parser, "--%s: \"%s\" cannot be offered by choice",
-				      entry->name, value);
+		return cli_refuse(&parser->cli.error, "--%s: \"%s\" cannot be offered by choice",
+				  entry->name, value);
 	if (ret)
-		return options_refuse(
-			parser, "--%s: \"%s\" is no feature: a bit from 0 to 63, or one of %s",
-			entry->name, value, words_features(names, sizeof(names)));
+		return cli_refuse(&parser->cli.error,
+				  "--%s: \"%s\" is no feature: a bit from 0 to 63, or one of %s",
+				  entry->name, value, words_features(names, sizeof(names)));
 	return 0;
 }
 
-static int parse_buffer_size(struct parser *parser, const struct option_entry *entry,
+static int parse_buffer_size(struct parser *parser, const struct cli_option *entry,
 			     const char *text, uint32_t *size)
 {
 	uint64_t number;
 
-	if (!options_number(text, PROFILE_MAX_BUFFER, &number) || number < PROFILE_MIN_BUFFER)
-		return options_refuse(parser, "--%s: \"%s\" is not a number of bytes from %d to %u",
-				      entry->name, text, PROFILE_MIN_BUFFER, PROFILE_MAX_BUFFER);
+	if (!cli_number(text, PROFILE_MAX_BUFFER, &number) || number < PROFILE_MIN_BUFFER)
+		return cli_refuse(&parser->cli.error,
+				  "--%s: \"%s\" is not a number of bytes from %d to %u",
+				  entry->name, text, PROFILE_MIN_BUFFER, PROFILE_MAX_BUFFER);
 	*size = (uint32_t)number;
 	return 0;
 }
 
-int options_set_buffer_size(struct parser *parser, const struct option_entry *entry,
+int options_set_buffer_size(struct parser *parser, const struct cli_option *entry,
 			    const char *value)
 {
 	uint32_t *sizes = parser->remote->config.buffer_size;
@@ -73,7 +76,7 @@ int options_set_buffer_size(struct parser *parser, const struct option_entry *en
 	int ret;
 
 	if (!parts)
-		return options_refuse(parser, "--%s: out of memory", entry->name);
+		return cli_refuse(&parser->cli.error, "--%s: out of memory", entry->name);
 	first = strsep(&rest, ",");
 	ret = parse_buffer_size(parser, entry, first, &sizes[RPMSG_QUEUE_INPUT]);
 	if (ret == 0)
@@ -89,7 +92,7 @@ static bool parse_u32(const char *text, uint32_t *number)
 {
 	uint64_t wide;
 
-	if (!options_number(text, UINT32_MAX, &wide))
+	if (!cli_number(text, UINT32_MAX, &wide))
 		return false;
 	*number = (uint32_t)wide;
 	return true;
@@ -97,7 +100,7 @@ static bool parse_u32(const char *text, uint32_t *number)
 
 static bool parse_us(const char *text, uint64_t *nanoseconds)
 {
-	if (!options_number(text, MAX_DELAY_US, nanoseconds))
+	if (!cli_number(text, MAX_DELAY_US, nanoseconds))
 		return false;
 	*nanoseconds *= NS_PER_US;
 	return true;
@@ -125,7 +128,7 @@ static const char pace_keys[] =
 	"every=N, batch=N, order=in|reversed|shuffled, delay_us=N, "
 	"interrupt=normal|never|late|spurious and interrupt_delay_us=N (at most an hour)";
 
-int options_set_pace(struct parser *parser, const struct option_entry *entry, const char *value)
+int options_set_pace(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	bool queue_ok = (value[0] == '0' || value[0] == '1') && value[1] == ':';
 	struct pace *pace = &parser->remote->paces[value[0] == '1'];
@@ -134,16 +137,17 @@ int options_set_pace(struct parser *parser, const struct option_entry *entry, co
 	int ret = 0;
 
 	if (!parts)
-		return options_refuse(parser, "--%s: out of memory", entry->name);
+		return cli_refuse(&parser->cli.error, "--%s: out of memory", entry->name);
 	if (!queue_ok)
-		ret = options_refuse(parser, "--%s %s: has to begin with 0: or 1:, the queue",
-				     entry->name, value);
+		ret = cli_refuse(&parser->cli.error,
+				 "--%s %s: has to begin with 0: or 1:, the queue", entry->name,
+				 value);
 	while (ret == 0 && options_next_setting(&rest, &setting)) {
 		if (!setting.value || !set_pace_key(pace, setting.key, setting.value))
-			ret = options_refuse(parser, "--%s %s: \"%s%s%s\" is not possible: %s are",
-					     entry->name, value, setting.key,
-					     setting.value ? "=" : "",
-					     setting.value ? setting.value : "", pace_keys);
+			ret = cli_refuse(&parser->cli.error,
+					 "--%s %s: \"%s%s%s\" is not possible: %s are", entry->name,
+					 value, setting.key, setting.value ? "=" : "",
+					 setting.value ? setting.value : "", pace_keys);
 	}
 	free(parts);
 	return ret;
@@ -158,12 +162,12 @@ static int parse_argument(struct parser *parser, const char *value, struct optio
 	uint64_t number;
 
 	if (info->argument[0] == '\0')
-		return options_refuse(parser, "--fault %s: %s takes no argument", value,
-				      info->name);
-	if (!options_number(text, info->max_argument, &number))
-		return options_refuse(
-			parser, "--fault %s: \"%s\" is not a number from 0 to %" PRIu32 " (%s)",
-			value, text, info->max_argument, info->argument);
+		return cli_refuse(&parser->cli.error, "--fault %s: %s takes no argument", value,
+				  info->name);
+	if (!cli_number(text, info->max_argument, &number))
+		return cli_refuse(&parser->cli.error,
+				  "--fault %s: \"%s\" is not a number from 0 to %" PRIu32 " (%s)",
+				  value, text, info->max_argument, info->argument);
 	fault->setting.argument_set = true;
 	fault->setting.argument = (uint32_t)number;
 	return 0;
@@ -179,18 +183,17 @@ static int parse_fault_key(struct parser *parser, const char *value, struct faul
 		setting->count = 1;
 		return 0;
 	}
-	if (is_count && part->value && options_number(part->value, UINT32_MAX, &setting->count) &&
+	if (is_count && part->value && cli_number(part->value, UINT32_MAX, &setting->count) &&
 	    setting->count) {
 		setting->mode = FAULT_MODE_COUNT;
 		return 0;
 	}
-	if (is_after && part->value && options_number(part->value, UINT32_MAX, &setting->after))
+	if (is_after && part->value && cli_number(part->value, UINT32_MAX, &setting->after))
 		return 0;
-	return options_refuse(parser,
-			      "--fault %s: \"%s%s%s\" is not possible: once, count=N (1 to "
-			      "4294967295) and after=N (0 to 4294967295) are",
-			      value, part->key, part->value ? "=" : "",
-			      part->value ? part->value : "");
+	return cli_refuse(&parser->cli.error,
+			  "--fault %s: \"%s%s%s\" is not possible: once, count=N (1 to "
+			  "4294967295) and after=N (0 to 4294967295) are",
+			  value, part->key, part->value ? "=" : "", part->value ? part->value : "");
 }
 
 /* parts is a scratch copy of the value that is cut up. */
@@ -203,9 +206,9 @@ static int parse_fault(struct parser *parser, const char *value, char *parts,
 	fault->setting = (struct fault_setting){.mode = FAULT_MODE_ALWAYS};
 	options_next_setting(&parts, &part);
 	if (fault_find(part.key, &fault->fault))
-		return options_refuse(parser,
-				      "--fault: there is no fault \"%s\": --list-faults has them",
-				      part.key);
+		return cli_refuse(&parser->cli.error,
+				  "--fault: there is no fault \"%s\": --list-faults has them",
+				  part.key);
 	if (part.value)
 		ret = parse_argument(parser, value, fault, part.value);
 	while (ret == 0 && options_next_setting(&parts, &part))
@@ -213,7 +216,7 @@ static int parse_fault(struct parser *parser, const char *value, char *parts,
 	return ret;
 }
 
-int options_set_fault(struct parser *parser, const struct option_entry *entry, const char *value)
+int options_set_fault(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	struct options_remote *remote = parser->remote;
 	struct options_fault *faults =
@@ -224,7 +227,7 @@ int options_set_fault(struct parser *parser, const struct option_entry *entry, c
 	if (faults)
 		remote->faults = faults;
 	if (!faults || !parts)
-		ret = options_refuse(parser, "--%s: out of memory", entry->name);
+		ret = cli_refuse(&parser->cli.error, "--%s: out of memory", entry->name);
 	else
 		ret = parse_fault(parser, value, parts, &faults[remote->fault_count]);
 	if (ret == 0)

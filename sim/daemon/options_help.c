@@ -8,59 +8,23 @@
 const char *options_feature(unsigned int index)
 {
 	for (size_t i = 0; i < options_table_size; i++) {
-		if (options_table[i].feature && index-- == 0)
+		if (options_table[i].groups & OPTION_FEATURE && index-- == 0)
 			return options_table[i].name;
 	}
 	return NULL;
 }
 
-#define HELP_WIDTH 80
-#define HELP_COLUMN 24
-
-/* Words of a text in the right-hand column; the cursor stands at its start. */
-static void print_text(FILE *out, const char *text)
-{
-	size_t length, at = HELP_COLUMN;
-
-	for (; *text; text += length + (text[length] == ' ')) {
-		length = strcspn(text, " ");
-		if (at > HELP_COLUMN && at + 1 + length > HELP_WIDTH) {
-			fprintf(out, "\n%*s", HELP_COLUMN, "");
-			at = HELP_COLUMN;
-		}
-		at += (size_t)fprintf(out, "%s%.*s", at > HELP_COLUMN ? " " : "", (int)length,
-				      text);
-	}
-	fputc('\n', out);
-}
-
-static void print_option(FILE *out, const struct option_entry *entry)
-{
-	char name[80];
-
-	if (entry->optional)
-		snprintf(name, sizeof(name), "  --%s[=%s]", entry->name, entry->value);
-	else
-		snprintf(name, sizeof(name), "  --%s%s%s", entry->name, entry->value ? " " : "",
-			 entry->value ? entry->value : "");
-	if (strlen(name) < HELP_COLUMN)
-		fprintf(out, "%-*s", HELP_COLUMN, name);
-	else
-		fprintf(out, "%s\n%*s", name, HELP_COLUMN, "");
-	print_text(out, entry->help);
-}
-
 /* --remote stands at the head of what belongs to a remote. */
-static bool is_about_a_remote(const struct option_entry *entry)
+static bool is_about_a_remote(const struct cli_option *entry)
 {
-	return entry->of_remote || entry->set == options_set_remote;
+	return entry->groups & OPTION_OF_REMOTE || entry->set == options_set_remote;
 }
 
 static void print_options(FILE *out, bool about_a_remote)
 {
 	for (size_t i = 0; i < options_table_size; i++) {
 		if (is_about_a_remote(&options_table[i]) == about_a_remote)
-			print_option(out, &options_table[i]);
+			cli_print_option(out, &options_table[i]);
 	}
 }
 
@@ -84,17 +48,17 @@ void options_print_help(FILE *out)
 	print_options(out, false);
 	fprintf(out, "\nkinds of service:\n");
 	for (unsigned int i = 0; (kind = service_kind_at(i)); i++) {
-		fprintf(out, "  %-*s", HELP_COLUMN - 2, kind->name);
-		print_text(out, kind->summary);
+		fprintf(out, "  %-*s", CLI_COLUMN - 2, kind->name);
+		cli_print_text(out, kind->summary, CLI_COLUMN);
 	}
 	fprintf(out, "\nlayouts of the configuration space:\n");
 	for (unsigned int i = 0; (layout = config_layout_at(i)); i++) {
-		fprintf(out, "  %-*s", HELP_COLUMN - 2, layout->name);
-		print_text(out, layout->summary);
+		fprintf(out, "  %-*s", CLI_COLUMN - 2, layout->name);
+		cli_print_text(out, layout->summary, CLI_COLUMN);
 	}
 	fprintf(out, "\nfeatures:\n");
 	for (unsigned int i = 0; (feature = feature_at(i, &bit)); i++)
-		fprintf(out, "  %-*sbit %u\n", HELP_COLUMN - 2, feature, bit);
+		fprintf(out, "  %-*sbit %u\n", CLI_COLUMN - 2, feature, bit);
 	fprintf(out,
 		"\n"
 		"Numbers are decimal, or hexadecimal with 0x. A listening socket passed by a\n"

@@ -50,13 +50,13 @@ static int refuse_number(struct parser *parser, const struct options_service *se
 			 const struct service_key *key, const char *value)
 {
 	if (key->max >= RPMSG_ADDR_ANY - 1)
-		return options_refuse(parser,
-				      "--service %s: %s \"%s\" is not a number from %" PRIu64
-				      " to 0x%" PRIx64,
-				      service->text, key->name, value, key->min, key->max);
-	return options_refuse(
-		parser, "--service %s: %s \"%s\" is not a number from %" PRIu64 " to %" PRIu64,
-		service->text, key->name, value, key->min, key->max);
+		return cli_refuse(&parser->cli.error,
+				  "--service %s: %s \"%s\" is not a number from %" PRIu64
+				  " to 0x%" PRIx64,
+				  service->text, key->name, value, key->min, key->max);
+	return cli_refuse(&parser->cli.error,
+			  "--service %s: %s \"%s\" is not a number from %" PRIu64 " to %" PRIu64,
+			  service->text, key->name, value, key->min, key->max);
 }
 
 /* One KEY=N, or KEY, after the name. */
@@ -72,12 +72,11 @@ static int set_service_key(struct parser *parser, struct options_service *servic
 		return 0;
 	}
 	if (!key)
-		return options_refuse(parser,
-				      "--service %s: \"%s\" is not known here: addr, count, size, "
-				      "rate, messages, peer and quiet are",
-				      service->text, setting->key);
-	if (!setting->value || !options_number(setting->value, key->max, &number) ||
-	    number < key->min)
+		return cli_refuse(&parser->cli.error,
+				  "--service %s: \"%s\" is not known here: addr, count, size, "
+				  "rate, messages, peer and quiet are",
+				  service->text, setting->key);
+	if (!setting->value || !cli_number(setting->value, key->max, &number) || number < key->min)
 		return refuse_number(parser, service, key, setting->value ? setting->value : "");
 	if (key->wide)
 		memcpy(at, &number, sizeof(number));
@@ -96,24 +95,24 @@ static int check_service_addresses(struct parser *parser, const struct options_s
 	if (service->addr == RPMSG_ADDR_ANY)
 		return 0;
 	if (!checked_add32(service->addr, service->count - 1, &last) || last == RPMSG_ADDR_ANY)
-		return options_refuse(parser,
-				      "--service %s: %" PRIu32 " instances from address %" PRIu32
-				      " go beyond 0xfffffffe",
-				      service->text, service->count, service->addr);
+		return cli_refuse(&parser->cli.error,
+				  "--service %s: %" PRIu32 " instances from address %" PRIu32
+				  " go beyond 0xfffffffe",
+				  service->text, service->count, service->addr);
 	if (service->addr <= RPMSG_ADDR_NS && last >= RPMSG_ADDR_NS)
-		return options_refuse(parser,
-				      "--service %s: address %u belongs to the name service",
-				      service->text, RPMSG_ADDR_NS);
+		return cli_refuse(&parser->cli.error,
+				  "--service %s: address %u belongs to the name service",
+				  service->text, RPMSG_ADDR_NS);
 	for (size_t i = 0; i < remote->service_count; i++) {
 		const struct options_service *other = &remote->services[i];
 
 		if (other->addr == RPMSG_ADDR_ANY || other->addr > last ||
 		    other->addr + (other->count - 1) < service->addr)
 			continue;
-		return options_refuse(
-			parser, "--service %s: address %" PRIu32 " is taken by --service %s",
-			service->text, other->addr > service->addr ? other->addr : service->addr,
-			other->text);
+		return cli_refuse(
+			&parser->cli.error,
+			"--service %s: address %" PRIu32 " is taken by --service %s", service->text,
+			other->addr > service->addr ? other->addr : service->addr, other->text);
 	}
 	return 0;
 }
@@ -127,14 +126,15 @@ static int parse_service(struct parser *parser, struct options_service *service,
 
 	options_next_setting(&parts, &part);
 	if (*part.key == '\0' || strlen(part.key) >= sizeof(service->name))
-		return options_refuse(parser,
-				      "--service %s: the name has to be 1 to %zu bytes long",
-				      service->text, sizeof(service->name) - 1);
+		return cli_refuse(&parser->cli.error,
+				  "--service %s: the name has to be 1 to %zu bytes long",
+				  service->text, sizeof(service->name) - 1);
 	snprintf(service->name, sizeof(service->name), "%s", part.key);
 	service->kind = service_kind_find(part.value ? part.value : WORDS_DEFAULT_KIND);
 	if (!service->kind)
-		return options_refuse(parser, "--service %s: there is no kind \"%s\"; kinds are %s",
-				      service->text, part.value, words_kinds(kinds, sizeof(kinds)));
+		return cli_refuse(&parser->cli.error,
+				  "--service %s: there is no kind \"%s\"; kinds are %s",
+				  service->text, part.value, words_kinds(kinds, sizeof(kinds)));
 
 	service->addr = RPMSG_ADDR_ANY;
 	service->count = 1;
@@ -146,7 +146,7 @@ static int parse_service(struct parser *parser, struct options_service *service,
 	return check_service_addresses(parser, service);
 }
 
-int options_set_service(struct parser *parser, const struct option_entry *entry, const char *value)
+int options_set_service(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	struct options_remote *remote = parser->remote;
 	struct options_service *services, service = {0};
@@ -158,7 +158,7 @@ int options_set_service(struct parser *parser, const struct option_entry *entry,
 	if (services)
 		remote->services = services;
 	if (!services || !parts || !service.text)
-		options_refuse(parser, "--%s: out of memory", entry->name);
+		cli_refuse(&parser->cli.error, "--%s: out of memory", entry->name);
 	else
 		ret = parse_service(parser, &service, parts);
 	if (ret)

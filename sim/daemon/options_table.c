@@ -2,74 +2,63 @@
 /* The table of options, and the setters of those that are a word or a number. */
 #include <limits.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "daemon/options_internal.h"
 #include "daemon/recorder.h"
 
-static int set_path(struct parser *parser, const struct option_entry *entry, const char *value,
+static int set_path(struct parser *parser, const struct cli_option *entry, const char *value,
 		    const char **path)
 {
-	size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
-
-	if (*value == '\0')
-		return options_refuse(parser, "--%s: the path is empty", entry->name);
-	if (strlen(value) > max)
-		return options_refuse(
-			parser,
-			"--%s: the path is %zu bytes long, a unix socket's has at most %zu: "
-			"use a shorter one, or one relative to the working directory",
-			entry->name, strlen(value), max);
 	*path = value;
-	return 0;
+	return cli_socket_path(&parser->cli, entry, value);
 }
 
-static int set_descriptor(struct parser *parser, const struct option_entry *entry,
-			  const char *value, int *fd)
+static int set_descriptor(struct parser *parser, const struct cli_option *entry, const char *value,
+			  int *fd)
 {
 	uint64_t number;
 
-	if (!options_number(value, INT_MAX, &number))
-		return options_refuse(parser, "--%s: \"%s\" is not the number of a descriptor",
-				      entry->name, value);
+	if (!cli_number(value, INT_MAX, &number))
+		return cli_refuse(&parser->cli.error,
+				  "--%s: \"%s\" is not the number of a descriptor", entry->name,
+				  value);
 	*fd = (int)number;
 	return 0;
 }
 
-static int set_socket_path(struct parser *parser, const struct option_entry *entry,
-			   const char *value)
+static int set_socket_path(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	return set_path(parser, entry, value, &parser->remote->socket_path);
 }
 
-static int set_control_path(struct parser *parser, const struct option_entry *entry,
+static int set_control_path(struct parser *parser, const struct cli_option *entry,
 			    const char *value)
 {
 	return set_path(parser, entry, value, &parser->options->control_path);
 }
 
-static int set_capture(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_capture(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	if (*value == '\0')
-		return options_refuse(parser, "--%s: the path is empty", entry->name);
+		return cli_refuse(&parser->cli.error, "--%s: the path is empty", entry->name);
 	if (strlen(value) > RECORDER_MAX_PATH)
-		return options_refuse(parser, "--%s: a path has at most %d bytes", entry->name,
-				      RECORDER_MAX_PATH);
+		return cli_refuse(&parser->cli.error, "--%s: a path has at most %d bytes",
+				  entry->name, RECORDER_MAX_PATH);
 	parser->options->capture = value;
 	return 0;
 }
 
-static int set_fd(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_fd(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	return set_descriptor(parser, entry, value, &parser->remote->fd);
 }
 
-static int set_ready_fd(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_ready_fd(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	return set_descriptor(parser, entry, value, &parser->options->ready_fd);
 }
 
-static int set_log_level(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_log_level(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	for (enum log_level level = 0; level < LOG_LEVEL_COUNT; level++) {
 		if (strcmp(log_level_name(level), value) == 0) {
@@ -77,11 +66,12 @@ static int set_log_level(struct parser *parser, const struct option_entry *entry
 			return 0;
 		}
 	}
-	return options_refuse(parser, "--%s: \"%s\" is none of error, warn, info, debug and trace",
-			      entry->name, value);
+	return cli_refuse(&parser->cli.error,
+			  "--%s: \"%s\" is none of error, warn, info, debug and trace", entry->name,
+			  value);
 }
 
-static int set_sandbox(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_sandbox(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	for (enum sandbox_mode mode = 0; mode < SANDBOX_COUNT; mode++) {
 		if (strcmp(sandbox_mode_name(mode), value) == 0) {
@@ -89,202 +79,194 @@ static int set_sandbox(struct parser *parser, const struct option_entry *entry, 
 			return 0;
 		}
 	}
-	return options_refuse(parser, "--%s: \"%s\" is none of on, log and off", entry->name,
-			      value);
+	return cli_refuse(&parser->cli.error, "--%s: \"%s\" is none of on, log and off",
+			  entry->name, value);
 }
 
-static int set_check(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_check(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	if (words_check(value, &parser->options->check))
 		return 0;
-	return options_refuse(parser, "--%s: \"%s\" is none of off, report and strict", entry->name,
-			      value);
+	return cli_refuse(&parser->cli.error, "--%s: \"%s\" is none of off, report and strict",
+			  entry->name, value);
 }
 
-static int set_seed(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_seed(struct parser *parser, const struct cli_option *entry, const char *value)
 {
-	if (options_number(value, UINT64_MAX, &parser->options->seed))
+	if (cli_number(value, UINT64_MAX, &parser->options->seed))
 		return 0;
-	return options_refuse(parser, "--%s: \"%s\" is not a number from 0 to 2^64 - 1",
-			      entry->name, value);
+	return cli_refuse(&parser->cli.error, "--%s: \"%s\" is not a number from 0 to 2^64 - 1",
+			  entry->name, value);
 }
 
-static int set_list(struct parser *parser, const struct option_entry *entry, const char *value,
+static int set_list(struct parser *parser, const struct cli_option *entry, const char *value,
 		    enum options_action action)
 {
 	if (value && strcmp(value, "json") != 0)
-		return options_refuse(parser, "--%s: \"%s\" is no form of a list: json is",
-				      entry->name, value);
+		return cli_refuse(&parser->cli.error, "--%s: \"%s\" is no form of a list: json is",
+				  entry->name, value);
 	parser->options->json = value != NULL;
 	parser->options->action = action;
 	return 0;
 }
 
-static int set_list_faults(struct parser *parser, const struct option_entry *entry,
-			   const char *value)
+static int set_list_faults(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	return set_list(parser, entry, value, OPTIONS_LIST_FAULTS);
 }
 
-static int set_list_profiles(struct parser *parser, const struct option_entry *entry,
+static int set_list_profiles(struct parser *parser, const struct cli_option *entry,
 			     const char *value)
 {
 	return set_list(parser, entry, value, OPTIONS_LIST_PROFILES);
 }
 
-static int set_once(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_once(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	parser->options->once = true;
 	return 0;
 }
 
-static int set_print_capabilities(struct parser *parser, const struct option_entry *entry,
+static int set_print_capabilities(struct parser *parser, const struct cli_option *entry,
 				  const char *value)
 {
 	parser->options->action = OPTIONS_PRINT_CAPABILITIES;
 	return 0;
 }
 
-static int set_print_qemu_args(struct parser *parser, const struct option_entry *entry,
+static int set_print_qemu_args(struct parser *parser, const struct cli_option *entry,
 			       const char *value)
 {
 	parser->options->action = OPTIONS_PRINT_QEMU_ARGS;
 	return 0;
 }
 
-static int set_help(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_help(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	parser->options->action = OPTIONS_PRINT_HELP;
 	return 0;
 }
 
-static int set_version(struct parser *parser, const struct option_entry *entry, const char *value)
+static int set_version(struct parser *parser, const struct cli_option *entry, const char *value)
 {
 	parser->options->action = OPTIONS_PRINT_VERSION;
 	return 0;
 }
 
-const struct option_entry options_table[] = {
+const struct cli_option options_table[] = {
 	{.name = "remote",
 	 .value = "NAME",
 	 .set = options_set_remote,
 	 .repeatable = true,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "begin a remote of its own: the options of this group that follow, up to the next "
 		 "--remote, belong to it; those before the first one belong to a remote called "
 		 "\"remote\""},
 	{.name = "socket-path",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE,
 	 .value = "PATH",
 	 .set = set_socket_path,
 	 .help = "listen for a vhost-user front-end on this unix socket; "
 		 "a stale socket file is taken over, a live one is not"},
 	{.name = "fd",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE,
 	 .value = "N",
 	 .set = set_fd,
 	 .help = "use this open unix socket instead: a listening one is served "
 		 "like --socket-path, a connected one until it closes"},
 	{.name = "service",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
 	 .value = "NAME[=KIND][,KEY=N]...",
 	 .set = options_set_service,
 	 .repeatable = true,
-	 .feature = true,
 	 .help = "announce a service of a kind listed below (default echo). Keys: addr "
 		 "(default: the kind's usual address, else the lowest free one), count makes "
 		 "several, at addr, addr+1, ...; size, rate and messages are a source's; peer is "
 		 "an address of the host that is known from the start, so that the remote can "
 		 "speak first; quiet makes an endpoint that is not announced. May be given again"},
 	{.name = "profile",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
 	 .value = "NAME",
 	 .set = options_set_profile,
-	 .feature = true,
 	 .help = "dialect: one of those that --list-profiles prints; default: linux"},
 	{.name = "feature",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
 	 .value = "+NAME|-NAME",
 	 .set = options_set_feature,
 	 .repeatable = true,
-	 .feature = true,
 	 .help = "offer a feature listed below, or do not, whatever the profile says; NAME may be "
 		 "a bit's number. May be given again"},
 	{.name = "config-layout",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
 	 .value = "NAME",
 	 .set = options_set_layout,
-	 .feature = true,
 	 .help = "layout of the configuration space, listed below, in place of the profile's"},
 	{.name = "buffer-size",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
 	 .value = "IN[,OUT]",
 	 .set = options_set_buffer_size,
-	 .feature = true,
 	 .help = "bytes of a buffer that the configuration says and that are used at most: "
 		 "remote to host, and host to remote if that is different; 17 to 1048576"},
 	{.name = "pace",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
 	 .value = "QUEUE:KEY=VALUE[,...]",
 	 .set = options_set_pace,
 	 .repeatable = true,
-	 .feature = true,
 	 .help = "when buffers of queue 0 (remote to host) or 1 go back. Keys: every=N holds "
 		 "each Nth until it is released; order=in|reversed|shuffled; delay_us=N; "
 		 "interrupt=normal|never|late|spurious; interrupt_delay_us=N; batch=N buffers "
 		 "for one interrupt. May be given again"},
 	{.name = "fault",
-	 .of_remote = true,
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
 	 .value = "NAME[=ARG][,once][,count=N][,after=N]",
 	 .set = options_set_fault,
 	 .repeatable = true,
-	 .feature = true,
 	 .help = "misbehave in one of the ways that --list-faults prints: always, once, or N "
 		 "times, after N passes of its place. May be given again"},
 	{.name = "control-path",
 	 .value = "PATH",
 	 .set = set_control_path,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "JSON-RPC 2.0 on this unix socket, one object a line"},
 	{.name = "capture",
 	 .value = "FILE",
 	 .set = set_capture,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "write every message of all remotes into this file, in libpcap format, for "
 		 "Wireshark and tshark with rpmsg.lua; it is replaced when it exists"},
 	{.name = "ready-fd",
 	 .value = "N",
 	 .set = set_ready_fd,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "write \"ready\\n\" to this descriptor and close it once the "
 		 "sockets listen"},
 	{.name = "log-level",
 	 .value = "LEVEL",
 	 .set = set_log_level,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "error, warn, info (default), debug or trace; log lines go to "
 		 "standard error"},
 	{.name = "check",
 	 .value = "LEVEL",
 	 .set = set_check,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "report what hosts do wrong (report, the default), fail with status 1 in the end "
 		 "when one broke a MUST (strict), or judge nothing (off)"},
 	{.name = "seed",
 	 .value = "N",
 	 .set = set_seed,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "of all that is random; the same seed and the same input give the same output; "
 		 "default 0"},
 	{.name = "sandbox",
 	 .value = "MODE",
 	 .set = set_sandbox,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "system calls that serving does not need end the program (on), go into the "
 		 "kernel's audit log (log), or are done (off); default: " SANDBOX_DEFAULT_TEXT},
 	{.name = "once",
 	 .set = set_once,
-	 .feature = true,
+	 .groups = OPTION_FEATURE,
 	 .help = "exit 0 after the first front-end has left, instead of serving "
 		 "the next one"},
 	{.name = "print-capabilities",

@@ -67,14 +67,4 @@ int options_parse(struct options *options, int argc, char **argv, char *error, s
  */
 void options_print_help(FILE *out);
 
-/**
- * options_number() - decimal or 0x hexadecimal, nothing before or after
- * @text: terminated
- * @max: largest that is accepted
- * @number: set on success
- *
- * Return: true when it is one.
- */
-bool options_number(const char *text, uint64_t max, uint64_t *number);
-
 #endif /* HOST_OPTIONS_H */

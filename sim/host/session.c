@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
+
 #define NS_PER_MS UINT64_C(1000000)
 
 /* Of each kind so many are told one by one; all are counted. */
@@ -356,7 +358,7 @@ int session_find_target(struct session *session)
 	char announced[512];
 	int ret = 1;
 
-	if (options_number(name, RPMSG_ADDR_ANY - 1, &number)) {
+	if (cli_number(name, RPMSG_ADDR_ANY - 1, &number)) {
 		session->target = (uint32_t)number;
 		snprintf(session->target_name, sizeof(session->target_name), "%" PRIu64, number);
 		return 0;
