@@ -28,11 +28,12 @@ struct control_client {
 	struct control_client *next;
 	uv_pipe_t pipe;
 	uint64_t number;
-	uint32_t types;	    /* of events that it is subscribed to */
-	const char *remote; /* whose events, by pointer; NULL: all */
-	bool closing;	    /* uv_close() was called */
-	bool ended;	    /* sends nothing more: close when all is served and written */
-	size_t have;	    /* bytes at input */
+	struct list_node waiting; /* in control->waiting: has a line that no turn had time for */
+	uint32_t types;		  /* of events that it is subscribed to */
+	const char *remote;	  /* whose events, by pointer; NULL: all */
+	bool closing;		  /* uv_close() was called */
+	bool ended;		  /* sends nothing more: close when all is served and written */
+	size_t have;		  /* bytes at input */
 	char input[CONTROL_MAX_LINE + 1];
 };
 
@@ -190,13 +191,30 @@ static void refuse_long_line(struct control_client *client)
 	json_decref(reply);
 }
 
+static void on_turn(uv_idle_t *idle);
+
+/*
+ * Is there time left for a request in this turn of the loop? However many clients ask for
+ * however much, the remotes have to have their turns.
+ */
+static bool has_time(struct control *control)
+{
+	uint64_t now = uv_hrtime();
+
+	if (!uv_is_active((uv_handle_t *)&control->turn)) {
+		control->turn_ends = now + CONTROL_TURN_NS;
+		uv_idle_start(&control->turn, on_turn);
+	}
+	return now < control->turn_ends;
+}
+
 /* Serves some of the lines that have arrived; what is left moves to the front. */
 static void serve_lines(struct control_client *client)
 {
 	struct control *control = client->control;
 	size_t at = 0;
 
-	for (int i = 0; i < CONTROL_LINE_BUDGET && !client->closing; i++) {
+	for (int i = 0; i < CONTROL_LINE_BUDGET && !client->closing && has_time(control); i++) {
 		const char *line = client->input + at;
 		const char *end = memchr(line, '\n', client->have - at);
 		json_t *reply;
@@ -214,7 +232,6 @@ static void serve_lines(struct control_client *client)
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer);
-static void on_turn(uv_idle_t *idle);
 
 /* One turn of a client: serve, then read on, wait for the next turn, or end. */
 static void take_turn(struct control_client *client)
@@ -226,7 +243,7 @@ static void take_turn(struct control_client *client)
 		return;
 	if (has_line(client)) {
 		uv_read_stop(stream);
-		uv_idle_start(&client->control->turn, on_turn);
+		list_add_tail(&client->control->waiting, &client->waiting);
 		return;
 	}
 	if (client->have == sizeof(client->input))
@@ -241,17 +258,27 @@ static void take_turn(struct control_client *client)
 		close_client(client);
 }
 
+/*
+ * The next turn of the loop: those who wait are served one after the other, so that none of them
+ * waits for ever.
+ */
 static void on_turn(uv_idle_t *idle)
 {
 	struct control *control = idle->data;
-	struct control_client *client, *next;
+	uint64_t now = uv_hrtime();
 
-	uv_idle_stop(idle);
-	for (client = control->clients; client; client = next) {
-		next = client->next;
-		if (has_line(client))
-			take_turn(client);
+	if (list_empty(&control->waiting)) {
+		uv_idle_stop(idle);
+		return;
 	}
+	control->turn_ends = now + CONTROL_TURN_NS;
+	do {
+		struct control_client *client =
+			list_entry(control->waiting.next, struct control_client, waiting);
+
+		list_remove(&client->waiting);
+		take_turn(client);
+	} while (!list_empty(&control->waiting) && uv_hrtime() < control->turn_ends);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
@@ -289,6 +316,7 @@ static void close_client(struct control_client *client)
 	while (*link != client)
 		link = &(*link)->next;
 	*link = client->next;
+	list_remove(&client->waiting);
 	update_wanted(control);
 	log_debug("control client %llu disconnected", (unsigned long long)client->number);
 	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
@@ -333,6 +361,7 @@ static void on_client(void *ctx, int fd)
 void control_init(struct control *control, struct events *events, struct rpc *rpc)
 {
 	memset(control, 0, sizeof(*control));
+	list_init(&control->waiting);
 	control->events = events;
 	control->rpc = rpc;
 	listener_init(&control->listener);

@@ -2,8 +2,9 @@
 /*
  * The control socket: JSON-RPC 2.0, one object a line, any number of clients up to a limit.
  *
- * No client can hold anything up: each gets a few lines served in a turn of the loop, and one
- * whose unread output grows too long is disconnected.
+ * No client can hold anything up: all together have so much time in a turn of the loop, each gets
+ * a few lines served before it is another's turn, and one whose unread output grows too long is
+ * disconnected.
  */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
@@ -14,12 +15,14 @@
 
 #include "daemon/events.h"
 #include "daemon/listener.h"
+#include "remote/list.h"
 
 #define CONTROL_MAX_LINE 65536	       /* bytes of a request, newline not counted */
 #define CONTROL_MAX_DATA 32000	       /* bytes of a hexadecimal parameter: fits a line */
 #define CONTROL_MAX_OUTPUT (16U << 20) /* bytes that a client may leave unread */
 #define CONTROL_MAX_CLIENTS 64	       /* further ones wait in the backlog */
-#define CONTROL_LINE_BUDGET 16	       /* requests of one client in one turn of the loop */
+#define CONTROL_LINE_BUDGET 16	       /* requests of one client before it is another's turn */
+#define CONTROL_TURN_NS 1000000	       /* for requests of all clients in one turn of the loop */
 
 struct rpc;
 struct control_client;
@@ -31,8 +34,10 @@ struct control {
 	struct listener listener;
 	struct control_client *clients; /* list */
 	unsigned int client_count;
-	uint64_t clients_ever; /* numbers them, for log lines */
-	uv_idle_t turn;	       /* active while a client has lines left to serve */
+	uint64_t clients_ever;	  /* numbers them, for log lines */
+	struct list_node waiting; /* clients with lines left to serve */
+	uv_idle_t turn;		  /* active when a request was served in this turn of the loop */
+	uint64_t turn_ends;	  /* time from which on none is, while turn is active */
 	bool handles_open;
 };
 
