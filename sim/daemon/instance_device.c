@@ -144,6 +144,8 @@ static void backend_reset(void *ctx)
 	struct instance *instance = ctx;
 
 	log_debug("%s: device reset", instance->name);
+	/* Also of a driver that never got ready: it may have written to the configuration. */
+	remote_detach(instance->remote);
 	events_reset(&instance->registry->events, instance->name);
 }
 

@@ -80,6 +80,10 @@ static const int always[] = {
 	SCMP_SYS(sigreturn),
 	SCMP_SYS(rt_sigaction),
 	SCMP_SYS(rt_sigprocmask),
+	/* an interrupt through a pipe whose reader has left: SIGPIPE is taken back */
+	SCMP_SYS(rt_sigpending),
+	SCMP_SYS(rt_sigtimedwait),
+	SCMP_SYS(rt_sigtimedwait_time64),
 	SCMP_SYS(futex),
 	SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat),
