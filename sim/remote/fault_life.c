@@ -48,6 +48,8 @@ bool fault_receive(struct remote *remote, struct inbound *in)
 	}
 	if (!crashes && !restarts)
 		return false;
+	/* Not before: a firing is told before the message that it broke. */
+	remote->current = in;
 	receive_report(remote);
 	if (crashes)
 		crash(remote);

@@ -119,12 +119,12 @@ bool receive_one(struct remote *remote)
 
 	copy_in(remote, &in);
 	checker_message(remote, &in);
-	remote->current = &in;
 	if (fault_due(&remote->faults, FAULT_PLACE_RECEIVE) && fault_receive(remote, &in)) {
 		remote->current = NULL;
 		remote->stats.dropped[in.drop]++;
 		return true;
 	}
+	remote->current = &in;
 	if (in.accepted)
 		deliver(remote, &in);
 	receive_report(remote);
