@@ -7,6 +7,9 @@ the suite's own fault, unless it is one of the endings named here.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 
 class Unmet(AssertionError):
     """The target did not do what the requirement says."""
@@ -43,6 +46,32 @@ class CaseTimeout(Exception):
 
 class Blocked(Exception):
     """The case could not be run, for a reason that lies outside of it."""
+
+
+#: What a peer can do about something that it has to turn down, for people who read it for the
+#: first time. The words themselves are what cases name and baselines look for.
+REACTIONS: Final = {
+    "refused": "answers with an error",
+    "closed": "ends this connection",
+    "accepted": "says that all is well",
+    "unanswered": "does not answer, and nothing comes of it",
+    "ignored": "goes on as if nothing had been",
+    "queue-broken": "reports an error of the queue, or asks for a reset",
+    "stopped": "serves this queue no more until a reset",
+}
+
+
+def reaction_text(name: str) -> str:
+    """A reaction with what it means: ``refused (answers with an error)``."""
+    meaning = REACTIONS.get(name)
+    return name if meaning is None else f"{name} ({meaning})"
+
+
+def expect_reaction(seen: str, allowed: Collection[str]) -> None:
+    """Raise Unmet unless what was seen is one of the allowed reactions."""
+    if seen not in allowed:
+        listed = ", ".join(reaction_text(name) for name in sorted(allowed))
+        raise Unmet(f"one of: {listed}" if len(allowed) > 1 else listed, reaction_text(seen))
 
 
 def expect(condition: bool, *, expected: str, observed: object) -> None:

@@ -54,9 +54,10 @@ def link(request: pytest.FixtureRequest, host: HostTarget, case_folder: Path) ->
     marker = request.node.get_closest_marker("device")
     options = dict(marker.kwargs) if marker else {}
     options["services"] = tuple(options.get("services", ()))
+    host.case_link = None
     host.guest()
     host.kernel_log()
-    link = host.new_link(case_folder / "sim.log", **options)
+    link = host.case_link = host.new_link(case_folder / "sim.log", **options)
     damage: Exception | None = None
     try:
         yield link

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rpmsg_conformance import capture, sim_trace
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
 from rpmsg_conformance.guest import Bundle, Guest
 from rpmsg_conformance.link import Link
-
+from rpmsg_conformance.results import CAPTURE, Evidence
+from rpmsg_conformance.verdicts import Outcome
 
 #: What a kernel writes when it has caught itself, or a driver, at something.
 _COMPLAINT = re.compile(
@@ -43,6 +45,8 @@ class HostTarget:
         self._booted = 0
         self._kernel_log_mark: int | None = None
         self._last_words: list[str] = []
+        #: The link of the present case, once it has one.
+        self.case_link: Link | None = None
 
     def guest(self) -> Guest:
         """A guest that lives; boots one if there is none. Raises TargetUnreachable."""
@@ -105,6 +109,17 @@ class HostTarget:
     def console_tail(self) -> list[str]:
         """The last lines of the guest's console, also when it has ended."""
         return self._guest.console_tail() if self._guest is not None else self._last_words
+
+    def evidence(self, outcome: Outcome, folder: Path | None) -> Evidence:
+        """See pytest_plugin.Target: what the simulator of the case's link saw."""
+        if self.case_link is None:
+            return Evidence([])
+        events = self.case_link.sim.history()
+        messages = sim_trace.lines(events)
+        if not messages or folder is None:
+            return Evidence(messages)
+        capture.write(folder / CAPTURE, list(sim_trace.packets(events)))
+        return Evidence(messages, CAPTURE)
 
     def sanity(self) -> str | None:
         """One exchange over a link of its own; None, or what went wrong.

@@ -18,6 +18,9 @@ _FAILURES = frozenset(
 _ERRORS = frozenset({Verdict.BLOCKED, Verdict.HARNESS})
 _SKIPPED = frozenset({Verdict.SKIP, Verdict.XFAIL})
 
+#: How many of a case's last messages are told.
+MESSAGES = 40
+
 #: Everything that XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 
@@ -95,6 +98,7 @@ def _case(
                 requirement.text,
                 f"expected: {case.expected}" if case.expected else "",
                 f"observed: {case.observed}" if case.observed else case.message,
+                *(case.messages and ["last messages:", *case.messages[-MESSAGES:]]),
                 *(case.console and ["console:", *case.console]),
                 case.traceback,
                 f"repeat: {case.repeat}" if case.repeat else "",

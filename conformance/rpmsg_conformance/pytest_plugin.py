@@ -32,7 +32,7 @@ from rpmsg_conformance.expect import (
     Unmet,
 )
 from rpmsg_conformance.plan import Case, Planned, make_plan
-from rpmsg_conformance.results import CaseResult
+from rpmsg_conformance.results import CaseResult, Evidence
 from rpmsg_conformance.verdicts import Outcome, Verdict, decide
 
 #: Seconds a case may take, not counting its set-up; @pytest.mark.deadline(N) says otherwise.
@@ -47,6 +47,9 @@ class Target(Protocol):
 
     def console_tail(self) -> list[str]:
         """The last lines that the target wrote on its console."""
+
+    def evidence(self, outcome: Outcome, folder: Path | None) -> Evidence:
+        """What passed during the case that has just ended, and not well; files go to ``folder``."""
 
     def close(self) -> None:
         """End it at once."""
@@ -102,6 +105,7 @@ class ConformPlugin:
         self._part = part
         self._skipped: dict[str, str] = {}
         self._cases: dict[str, Case] = {}
+        self._names: set[str] = set()
         self._left: dict[str, int] = {}
         self.plan: list[Planned] = []
         self.baseline = Baseline()
@@ -187,9 +191,10 @@ class ConformPlugin:
         if requirement not in self._catalogue:
             self.harness.append(f"{item.nodeid}: no requirement '{requirement}' in the catalogue")
             return None
-        if any(case.name == item.name for case in self._cases.values()):
+        if item.name in self._names:
             self.harness.append(f"{item.nodeid}: another case has this name")
             return None
+        self._names.add(item.name)
         return Case(item.name, requirement, item.get_closest_marker("patient") is not None)
 
     # --- running ------------------------------------------------------------------------------
@@ -291,7 +296,20 @@ class ConformPlugin:
         if call.excinfo is not None:
             self._take_exception(record, call, report)
         if call.when == "teardown":
+            self._keep_evidence(record)
             self._judge(record)
+
+    def _keep_evidence(self, record: CaseResult) -> None:
+        if self._target is not None and record.outcome not in (Outcome.MET, Outcome.SKIPPED):
+            record.messages, record.capture = self._target.evidence(
+                record.outcome, record.artefacts
+            )
+        if record.artefacts is not None:
+            try:
+                record.artefacts.rmdir()
+                record.artefacts = None
+            except OSError:
+                pass  # something is in it
 
     def _take_exception(
         self, record: CaseResult, call: pytest.CallInfo[None], report: pytest.TestReport

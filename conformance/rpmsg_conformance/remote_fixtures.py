@@ -31,7 +31,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
     assert isinstance(target, RemoteTarget)
     names = pyfuncitem._fixtureinfo.argnames
     with target.judging():
-        pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+        try:
+            pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+        finally:
+            target.trace.end_case()
     return True
 
 
@@ -69,6 +72,7 @@ def served_afterwards(
     beyond what the case judges is noted."""
     record = request.node.stash[record_key]
     remote.damaged = False
+    remote.trace.clear()
     yield
     if remote.damaged:
         return

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rpmsg_conformance.expect import expect, expect_equal
+from rpmsg_conformance.expect import expect_equal
+from rpmsg_conformance.expect import expect_reaction as expect_reaction  # with the reactions below
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio.anomaly import Anomaly, Kind
 from rpmsg_conformance.virtio.config import EXACT, Config, Layout
@@ -17,6 +18,7 @@ from rpmsg_conformance.virtio.errors import PeerClosed, PeerTimeout, Refused, Ri
 from rpmsg_conformance.virtio.host import LOCAL_ADDR, Host, Message
 from rpmsg_conformance.virtio.ring import Used
 from rpmsg_conformance.virtio.ring_raw import RawRing
+from rpmsg_conformance.virtio.trace import Trace
 
 #: An address that nothing uses on either side.
 NOBODY: Final = 0x5EADBEE0
@@ -42,9 +44,13 @@ class RemoteHost(Host):
     """A host that knows which service echoes. ``last`` is what the last exchange brought."""
 
     def __init__(
-        self, path: str | Path, config: Config | None = None, echo: EchoService | None = None
+        self,
+        path: str | Path,
+        config: Config | None = None,
+        echo: EchoService | None = None,
+        trace: Trace | None = None,
     ) -> None:
-        super().__init__(path, config)
+        super().__init__(path, config, trace)
         self.service = echo
         self._serial = 0
         #: Every message as the used length covers it, name service included.
@@ -55,6 +61,9 @@ class RemoteHost(Host):
     def _take_in(self, used: Used) -> None:
         if used.chain.owner is None:
             self.foreign.append(used)
+            self.trace.returned(
+                self.session.number, c.QUEUE_INPUT, used.chain.head, used.length
+            )
             return
         if len(used.chain.segments) == 1:
             segment = used.chain.segments[0]
@@ -242,13 +251,6 @@ def refusal(act: Callable[[], object]) -> str:
     except PeerClosed:
         return "closed"
     return "accepted"
-
-
-def expect_reaction(seen: str, allowed: frozenset[str] | set[str]) -> None:
-    """Raise Unmet unless what was seen is one of the allowed reactions."""
-    expect(
-        seen in allowed, expected="one of: " + ", ".join(sorted(allowed)), observed=seen
-    )
 
 
 @contextmanager

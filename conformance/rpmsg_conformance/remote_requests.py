@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from rpmsg_conformance.expect import expect
+from rpmsg_conformance.expect import expect_reaction
 from rpmsg_conformance.remote_host import RemoteHost
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio import messages as m
@@ -106,7 +106,7 @@ def expect_refused(host: RemoteHost, seen: str) -> None:
     allowed = set(REFUSALS)
     if host.session.frontend.has(ProtocolFeature.REPLY_ACK):
         allowed.discard("unanswered")
-    expect(seen in allowed, expected="one of: " + ", ".join(sorted(allowed)), observed=seen)
+    expect_reaction(seen, allowed)
 
 
 def finish(host: RemoteHost) -> None:

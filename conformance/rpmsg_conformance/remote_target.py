@@ -18,7 +18,7 @@ from typing import IO, Final
 
 import pytest
 
-from rpmsg_conformance import processes
+from rpmsg_conformance import capture, processes
 from rpmsg_conformance.expect import (
     Blocked,
     TargetDied,
@@ -28,6 +28,9 @@ from rpmsg_conformance.expect import (
 )
 from rpmsg_conformance.processes import Child
 from rpmsg_conformance.remote_host import EchoService, RemoteHost
+from rpmsg_conformance.results import CAPTURE, Evidence
+from rpmsg_conformance.verdicts import Outcome
+from rpmsg_conformance.virtio import trace_text
 from rpmsg_conformance.virtio.config import Config
 from rpmsg_conformance.virtio.host import LOCAL_ADDR
 from rpmsg_conformance.virtio.errors import (
@@ -40,6 +43,7 @@ from rpmsg_conformance.virtio.errors import (
     RingBroken,
     Unreachable,
 )
+from rpmsg_conformance.virtio.trace import Trace
 
 #: Seconds a remote may take from its start to its socket, and to leave once it broke a connection.
 START_SECONDS: Final = 10.0
@@ -123,6 +127,8 @@ class RemoteTarget:
         self.log_path: Path | None = None
         self._log_seen = 0
         self.hosts: list[RemoteHost] = []
+        #: What passed since the present case began.
+        self.trace = Trace()
         self._last_words: list[str] = []
 
     # --- the process --------------------------------------------------------------------------
@@ -212,7 +218,7 @@ class RemoteTarget:
         waited = 0.0
         while True:
             try:
-                host = RemoteHost(self.path, config, self.echo)
+                host = RemoteHost(self.path, config, self.echo, self.trace)
                 break
             except Unreachable as error:
                 ended = self._ended()
@@ -386,6 +392,16 @@ class RemoteTarget:
         else:
             self.say(self.no_echo)
 
+    def evidence(self, outcome: Outcome, folder: Path | None) -> Evidence:
+        """See pytest_plugin.Target. After an unmet expectation what came later says nothing."""
+        trace = self.trace
+        entries = trace.kept(whole=outcome is not Outcome.UNMET)
+        messages = trace_text.lines(entries, trace.total - len(trace.entries))
+        if not messages or folder is None:
+            return Evidence(messages)
+        capture.write(folder / CAPTURE, list(capture.of_trace(entries)))
+        return Evidence(messages, CAPTURE)
+
     def console_tail(self) -> list[str]:
         """The last lines that a remote started from here wrote, also when it has ended."""
         if self.log_path is None or self._child is None:
@@ -394,7 +410,12 @@ class RemoteTarget:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return self._last_words
-        return text.splitlines()[-_CONSOLE_LINES:]
+        lines = text.splitlines()
+        for number, line in enumerate(lines):
+            if _SANITIZER.search(line.encode("utf-8", "replace")):
+                # A report begins with what matters, and ends with a legend.
+                return lines[number : number + _CONSOLE_LINES]
+        return lines[-_CONSOLE_LINES:]
 
     def _tail(self) -> str:
         lines = self.console_tail()

@@ -146,6 +146,7 @@ def _case(case: CaseResult, run: RunResult) -> dict[str, Any]:
         "observed": case.observed,
         "notes": case.notes,
         "messages": case.messages,
+        "capture": case.capture or None,
         "console": case.console,
         "traceback": case.traceback,
         "artefacts": str(artefacts) if artefacts is not None else None,

@@ -7,6 +7,7 @@ import datetime
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rpmsg_conformance.baseline import Baseline, Deviation, Stale
 from rpmsg_conformance.catalogue import Requirement
@@ -18,6 +19,17 @@ EXIT_USAGE = 2
 EXIT_HARNESS = 3
 EXIT_UNREACHABLE = 4
 EXIT_NOTHING_RUN = 5
+
+
+#: Name of a case's capture file.
+CAPTURE = "messages.pcap"
+
+
+class Evidence(NamedTuple):
+    """``messages`` are lines, oldest first; ``capture`` is the name of a file that holds them."""
+
+    messages: list[str]
+    capture: str = ""
 
 
 @dataclass
@@ -39,6 +51,8 @@ class CaseResult:
     console: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     """The last messages of the case, decoded, one a line, oldest first."""
+    capture: str = ""
+    """Name of the file among the artefacts that holds them for Wireshark."""
     artefacts: Path | None = None
     repeat: str = ""
     deviation: Deviation | None = None

@@ -221,6 +221,10 @@ class SimulatorClient:
             )
         return result
 
+    def history(self) -> list[Event]:
+        """Every event that was received so far, also after close()."""
+        return self._seen()
+
     def write_events(self, path: Path) -> None:
         """Write all events that were received as JSON lines."""
         lines = [

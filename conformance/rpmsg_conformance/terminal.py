@@ -14,7 +14,7 @@ from typing import TextIO
 from rpmsg_conformance.catalogue import Catalogue, Requirement
 from rpmsg_conformance.plan import Planned
 from rpmsg_conformance.results import CaseResult, RequirementResult, RunResult
-from rpmsg_conformance.verdicts import Verdict
+from rpmsg_conformance.verdicts import Verdict, gates
 
 _ID, _LEVEL, _VERDICT, _TIME = 6, 8, 7, 8
 _INDENT = _ID + _LEVEL + _VERDICT + 6
@@ -33,6 +33,17 @@ _TRACEBACK_LINES = 15
 
 #: Verdicts whose cases are explained at once, under the requirement's line.
 _EXPLAINED = frozenset(Verdict) - {Verdict.PASS, Verdict.INFO}
+
+#: Verdicts after which somebody has to look for the mistake in the target.
+_TO_MEND = frozenset(
+    {Verdict.FAIL, Verdict.WARN, Verdict.DIED, Verdict.WEDGED, Verdict.TIMEOUT}
+)
+
+#: How many of the last messages are shown, and with -v.
+_MESSAGES, _MESSAGES_VERBOSE = 5, 60
+
+#: Of one requirement so many failing cases are told in full; the report has all.
+_TOLD_IN_FULL = 3
 
 
 class Terminal:
@@ -84,6 +95,12 @@ class Terminal:
                 f"{result.seconds:.2f} s",
             )
         )
+        if result.verdict in _TO_MEND:
+            if requirement.detail:
+                self._rest("", requirement.detail)
+            sources = "; ".join(f"{s.document}, {s.locator}" for s in requirement.sources)
+            self._rest("source: ", sources)
+        told = 0
         alike = Counter((case.verdict, case.message) for case in result.cases)
         for case in result.cases:
             count = alike[case.verdict, case.message]
@@ -92,7 +109,8 @@ class Terminal:
                 alike[case.verdict, case.message] = 0
                 self._explain(case, f"{case.name} and {count - 1} more")
             elif case.verdict in _EXPLAINED and count:
-                self._explain(case)
+                told += 1
+                self._explain(case, brief=told > _TOLD_IN_FULL and not self._verbose)
             for note in case.notes if case.verdict in (Verdict.INFO, Verdict.PASS) else ():
                 if self._verbose or case.verdict is Verdict.INFO:
                     self._detail("seen", note)
@@ -108,6 +126,12 @@ class Terminal:
             f"{len(run.cases)} cases{left_out}; the catalogue has {run.total_requirements} "
             f"requirements for this side; {run.seconds:.1f} s"
         )
+        for result in run.requirements:
+            if any(gates(case.verdict, run.strict) for case in result.cases):
+                bad = sum(gates(case.verdict, run.strict) for case in result.cases)
+                start = f"  {self._paint(result.verdict, f'{result.verdict:{_VERDICT}}')} "
+                cases = f" ({bad} of {len(result.cases)} cases)"
+                self._write(f"{start}{result.requirement.id}  {result.requirement.text}{cases}")
         used = [case for case in run.cases if case.deviation and case.verdict is Verdict.XFAIL]
         if used:
             names = ", ".join(dict.fromkeys(case.requirement for case in used))
@@ -141,7 +165,13 @@ class Terminal:
     def _heading(self, requirement: Requirement) -> str:
         return f"{requirement.id}  {requirement.level:{_LEVEL}} {requirement.text}"
 
-    def _explain(self, case: CaseResult, name: str | None = None) -> None:
+    def _rest(self, start: str, text: str) -> None:
+        """More about a requirement, below its text."""
+        room = max(40, self._width - _INDENT - _TIME - 2)
+        for line in textwrap.wrap(start + " ".join(text.split()), room):
+            self._write(" " * _INDENT + line)
+
+    def _explain(self, case: CaseResult, name: str | None = None, brief: bool = False) -> None:
         indent = " " * _INDENT
         self._write(f"{indent}{name or case.name}")
         if case.verdict is Verdict.XFAIL and case.deviation is not None:
@@ -157,10 +187,18 @@ class Terminal:
             self._detail("observed", case.observed)
         else:
             self._detail("reason", case.message)
+        if brief:
+            return
         for note in case.notes:
-            self._detail("also", note)
+            if note not in case.observed:
+                self._detail("also", note)
         for line in case.traceback.splitlines()[-_TRACEBACK_LINES:]:
             self._write(f"{indent}  | {line}")
+        if case.messages:
+            shown = case.messages[-(_MESSAGES_VERBOSE if self._verbose else _MESSAGES) :]
+            self._detail("messages", "the last ones; -> from the suite, <- from what is tested")
+            for line in shown:
+                self._write(self._cut(f"{indent}  | {line}"))
         if case.console:
             self._detail("console", "last lines:")
             for line in case.console:
@@ -176,6 +214,10 @@ class Terminal:
         lines = textwrap.wrap(" ".join(text.split()), room) if wrap else [text]
         for number, line in enumerate(lines or [""]):
             self._write((start if number == 0 else " " * len(start)) + line)
+
+    def _cut(self, text: str) -> str:
+        """One line of output, whatever its length."""
+        return text if len(text) <= self._width else text[: self._width - 3] + "..."
 
     def _line(
         self,

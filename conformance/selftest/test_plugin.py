@@ -17,7 +17,7 @@ from rpmsg_conformance.catalogue import Catalogue
 from rpmsg_conformance.expect import TargetUnreachable
 from rpmsg_conformance.plan import SelectionError
 from rpmsg_conformance.pytest_plugin import ConformPlugin, Target, run_pytest
-from rpmsg_conformance.results import CaseResult
+from rpmsg_conformance.results import CaseResult, Evidence
 from rpmsg_conformance.verdicts import Outcome, Verdict
 
 _serial = itertools.count()
@@ -48,6 +48,9 @@ class FakeTarget:
 
     def console_tail(self) -> list[str]:
         return ["last words"]
+
+    def evidence(self, outcome: Outcome, folder: Path | None) -> Evidence:
+        return Evidence([f"told of {outcome}"], "messages.pcap")
 
     def close(self) -> None:
         self.closed = True
@@ -367,7 +370,40 @@ def test_plugin_interruption_closes_the_target_and_keeps_what_was_done(run: Run)
     assert [r.verdict for r in plugin.results["BF-001"]] == [Verdict.PASS]
 
 
+FOLDER = """
+from rpmsg_conformance.pytest_plugin import record_key
+@must
+@pytest.mark.parametrize("n", ["a/b"])
+def test_it(n, request):
+    folder = request.node.stash[record_key].artefacts
+    assert list(folder.iterdir()) == []
+"""
+
+
 def test_plugin_case_gets_an_empty_folder_for_evidence(run: Run, tmp_path: Path) -> None:
-    result = only(run("@must\n@pytest.mark.parametrize('n', ['a/b'])\ndef test_it(n): pass\n"))
+    result = only(run(FOLDER + "    (folder / 'seen').touch()\n"))
+    assert result.verdict is Verdict.PASS
     assert result.artefacts == tmp_path / "report/cases/test_it-a-b"
-    assert list(result.artefacts.iterdir()) == []
+    assert [path.name for path in result.artefacts.iterdir()] == ["seen"]
+
+
+def test_plugin_folder_without_evidence_goes(run: Run, tmp_path: Path) -> None:
+    assert only(run(FOLDER)).artefacts is None
+    assert list((tmp_path / "report/cases").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "messages"),
+    [
+        ("pass", []),
+        ("pytest.skip('not here')", []),
+        ("raise Unmet('a', 'b')", ["told of unmet"]),
+        ("raise GuestDied('gone')", ["told of died"]),
+    ],
+)
+def test_plugin_asks_for_the_messages_of_a_case_that_does_not_pass(
+    body: str, messages: list[str], run: Run
+) -> None:
+    result = only(run(f"@must\ndef test_it(): {body}\n", target=FakeTarget()))
+    assert result.messages == messages
+    assert result.capture == ("messages.pcap" if messages else "")

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- Wireshark and tshark dissector for the capture files of rpmsg-sim (link type USER0).
+-- Wireshark and tshark dissector for the capture files of rpmsg-sim and rpmsg-conform (link
+-- type USER0).
 --
 --   tshark -X lua_script:scripts/wireshark/rpmsg.lua -r FILE
 --   wireshark -X lua_script:scripts/wireshark/rpmsg.lua FILE
@@ -13,6 +14,7 @@ local rpmsg = Proto("rpmsg", "Remote Processor Messaging")
 local DIRECTIONS = { [0] = "host to remote", [1] = "remote to host" }
 local QUEUES = { [0] = "host receives", [1] = "host sends", [255] = "none" }
 local NOTE_VIOLATION, NOTE_FAULT, NOTE_DROP, NOTE_REMOTE, NOTE_SERVICE, NOTE_KIND = 1, 2, 3, 4, 5, 6
+local NOTE_TEXT = 7
 local NS_FLAGS = { [0] = "create", [1] = "destroy", [2] = "create, acknowledged (NuttX)" }
 local ADDR_ANY, ADDR_NS = 0xffffffff, 53
 local HDR_SIZE, NS_SIZE = 16, 40
@@ -41,6 +43,7 @@ local f = {
 	remote = ProtoField.string("rpmsg.remote", "Remote"),
 	service = ProtoField.string("rpmsg.service", "Service"),
 	kind = ProtoField.string("rpmsg.service.kind", "Kind of service"),
+	note = ProtoField.string("rpmsg.note", "Note"),
 	src = ProtoField.uint32("rpmsg.src", "Source", base.HEX_DEC),
 	dst = ProtoField.uint32("rpmsg.dst", "Destination", base.HEX_DEC),
 	reserved = ProtoField.uint32("rpmsg.reserved", "Reserved", base.HEX),
@@ -314,6 +317,9 @@ local function dissect_notes(tvb, header_len, pseudo)
 		elseif kind == NOTE_KIND then
 			pseudo:add(f.kind, range, text)
 			notes.kind = text
+		elseif kind == NOTE_TEXT then
+			pseudo:add(f.note, range, text)
+			notes.text = text
 		end
 		at = at + 2 + len
 	end
@@ -351,7 +357,7 @@ function rpmsg.dissector(tvb, pinfo, root)
 	pseudo:add_le(f.used_len, tvb(12, 4))
 
 	local notes, marks = dissect_notes(tvb, header_len, pseudo)
-	local info = ""
+	local info = notes.text or ""
 	if not no_message then
 		info = tvb:len() > header_len
 			and dissect_message(tvb(header_len), tree, pinfo, direction, big, notes)

@@ -49,6 +49,7 @@
 #define CAPTURE_NOTE_REMOTE 4	 /* which remote, where a process has several */
 #define CAPTURE_NOTE_SERVICE 5	 /* name of the service at the remote's end */
 #define CAPTURE_NOTE_KIND 6	 /* and its kind */
+#define CAPTURE_NOTE_TEXT 7	 /* what else happened, in words; rpmsg-conform writes it */
 
 struct capture;
 

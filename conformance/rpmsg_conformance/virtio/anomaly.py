@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from rpmsg_conformance.virtio.trace import Trace
+
 
 class Kind(StrEnum):
     """One thing that a device or back-end can do wrong."""
@@ -56,12 +58,16 @@ class Anomaly(NamedTuple):
 
 
 class Log:
-    """The anomalies of one connection, in the order in which they were found."""
+    """The anomalies of one host, in the order in which they were found.
+
+    ``trace`` takes everything that passes over the host's connections, anomalies included.
+    """
 
     #: Kept in full; a device that errs more often is only counted.
     LIMIT: Final = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace | None = None) -> None:
+        self.trace = trace if trace is not None else Trace()
         self.entries: list[Anomaly] = []
         self.total = 0
 
@@ -71,7 +77,9 @@ class Log:
         """Add one occurrence."""
         self.total += 1
         if len(self.entries) < self.LIMIT:
-            self.entries.append(Anomaly(kind, queue, head, str(expected), str(seen)))
+            anomaly = Anomaly(kind, queue, head, str(expected), str(seen))
+            self.entries.append(anomaly)
+            self.trace.remark(str(anomaly), wrong=kind not in TOLERATED)
 
     def forbidden(self) -> list[Anomaly]:
         """Those that no rule allows."""

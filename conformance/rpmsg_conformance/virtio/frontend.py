@@ -55,6 +55,8 @@ class FrontEnd:
         sock.setblocking(False)
         self.sock = sock
         self.log = log if log is not None else Log()
+        #: Number of the connection in the trace.
+        self.number = self.log.trace.opened()
         self.timeout = timeout
         self.protocol_features = 0
         self.closed: str | None = None
@@ -81,6 +83,7 @@ class FrontEnd:
         """Close the socket, at once and without a farewell."""
         if self.closed is None:
             self.closed = "closed by this side"
+            self.log.trace.closed(self.number, self.closed)
         for fd in self._input_fds:
             os.close(fd)
         self._input_fds.clear()
@@ -96,6 +99,7 @@ class FrontEnd:
         ancillary = (
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         )
+        self.log.trace.request(self.number, data, len(fds))
         view = memoryview(data)
         deadline = time.monotonic() + self.timeout
         while view:
@@ -130,6 +134,9 @@ class FrontEnd:
                     payload = bytes(data[m.HEADER.size : end])
                     del data[:end]
                     fds, self._input_fds = self._input_fds, []
+                    self.log.trace.reply(
+                        self.number, header.request, header.flags, payload, len(fds)
+                    )
                     return Reply(header, payload, fds)
             self._read(deadline)
 
@@ -377,4 +384,5 @@ class FrontEnd:
     def _lost(self, reason: str, cause: OSError | None = None) -> None:
         if self.closed is None:
             self.closed = reason
+            self.log.trace.closed(self.number, f"lost: {reason}")
         raise PeerClosed(self.closed) from cause

@@ -32,6 +32,7 @@ from rpmsg_conformance.virtio.config import EXACT, Config, Layout
 from rpmsg_conformance.virtio.errors import NoBuffer, PeerTimeout, RingBroken
 from rpmsg_conformance.virtio.ring import GUARD_SIZE, Segment, Used
 from rpmsg_conformance.virtio.session import Queue, Session
+from rpmsg_conformance.virtio.trace import Trace
 
 #: Address of the host's own endpoint, from which it speaks unless told otherwise.
 LOCAL_ADDR: Final = 1024
@@ -98,10 +99,14 @@ class _Slot(NamedTuple):
 class Host:
     """One host on one connection; a context manager that closes it."""
 
-    def __init__(self, path: str | Path, config: Config | None = None) -> None:
+    def __init__(
+        self, path: str | Path, config: Config | None = None, trace: Trace | None = None
+    ) -> None:
         self.path = path
         self.config = config if config is not None else Config()
-        self.log = Log()
+        self.log = Log(trace)
+        #: What passed between this host and the device.
+        self.trace = self.log.trace
         self.session = Session(path, self.config, self.log)
         self.order = Order.LITTLE
         self.channels = Channels()
@@ -347,6 +352,10 @@ class Host:
             owner=slot,
             contents=data if whole else None,
         )
+        self.trace.sent(
+            self.session.number, c.QUEUE_OUTPUT, head, sum(lengths), data, self.order,
+            layout.indirect,
+        )
         self.sent += 1
         if kick:
             self._publish(queue)
@@ -362,6 +371,10 @@ class Host:
         queue = self.output
         self._await_room(1 if indirect else len(segments), None)
         head = queue.ring.add(segments, indirect=indirect)
+        self.trace.remark(
+            f"send buffer made by the case (queue {c.QUEUE_OUTPUT}, descriptor {head}): "
+            + ", ".join(f"{s.length} bytes at {s.address:#x}" for s in segments)
+        )
         self.sent += 1
         if kick:
             self._publish(queue)
@@ -485,6 +498,7 @@ class Host:
 
     def _take_back(self, used: Used) -> None:
         self.returned.append((used.chain.head, used.length))
+        self.trace.returned(self.session.number, c.QUEUE_OUTPUT, used.chain.head, used.length)
         slot = used.chain.owner
         if not isinstance(slot, _Slot):
             return
@@ -503,6 +517,9 @@ class Host:
             raw = memory.read(chain.segments[0].address, min(length, chain.writable))
         else:
             raw = b"".join(memory.read(s.address, s.length) for s in chain.segments)[:length]
+        self.trace.received(
+            self.session.number, c.QUEUE_INPUT, chain.head, chain.writable, length, raw, self.order
+        )
         number = self.received
         self.received = number + 1
         if len(raw) < c.RPMSG_HEADER_SIZE:

@@ -105,6 +105,7 @@ class DriverRing:
         if not 1 <= size <= c.MAX_RING_SIZE or size & (size - 1):
             raise ValueError(f"ring size {size} is not a power of two in 1..{c.MAX_RING_SIZE}")
         self.memory = memory
+        self.trace = log.trace
         self.queue = queue
         self.size = size
         self.event_idx = event_idx

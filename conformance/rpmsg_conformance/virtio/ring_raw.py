@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio.memory import GuestMemory
 from rpmsg_conformance.virtio.ring import DriverRing, Places
+from rpmsg_conformance.virtio.trace import Trace
 
 _DESC: Final = struct.Struct("<QIHH")
 _U16: Final = struct.Struct("<H")
@@ -36,26 +37,39 @@ class RawDesc(NamedTuple):
         """The 16 bytes."""
         return _DESC.pack(*self)
 
+    def __str__(self) -> str:
+        return f"{self.length} bytes at {self.address:#x}, flags {self.flags:#x}, next {self.next}"
+
 
 class RawRing:
     """Any field of one ring. Indices are what the device will see: nothing is reduced or wrapped
     beyond the field's own width. Raises BadAddress for a place outside of guest memory."""
 
-    def __init__(self, memory: GuestMemory, places: Places, size: int) -> None:
+    def __init__(
+        self,
+        memory: GuestMemory,
+        places: Places,
+        size: int,
+        queue: int = 0,
+        trace: Trace | None = None,
+    ) -> None:
         self.memory = memory
         self.places = places
         self.size = size
+        self.queue = queue
+        self.trace = trace if trace is not None else Trace()
 
     @classmethod
     def of(cls, ring: DriverRing) -> RawRing:
         """The raw half of a safe ring."""
-        return cls(ring.memory, ring.places, ring.size)
+        return cls(ring.memory, ring.places, ring.size, ring.queue, ring.trace)
 
     def write_desc(
         self, number: int, address: int, length: int, flags: int = 0, next: int = 0
     ) -> None:
         """Write descriptor ``number`` of the table."""
         data = _DESC.pack(address, length, flags, next)
+        self._tell("descriptor", number, "=", RawDesc(address, length, flags, next))
         self.memory.write(self.places.desc + c.DESC_SIZE * number, data)
 
     def read_desc(self, number: int) -> RawDesc:
@@ -65,6 +79,7 @@ class RawRing:
 
     def write_table(self, address: int, descriptors: list[RawDesc]) -> None:
         """Write an indirect table, or anything of that form, anywhere."""
+        self._tell("table of", len(descriptors), "descriptors at", f"{address:#x}")
         self.memory.write(address, b"".join(desc.encode() for desc in descriptors))
 
     @property
@@ -74,6 +89,7 @@ class RawRing:
 
     @avail_flags.setter
     def avail_flags(self, value: int) -> None:
+        self._tell("avail.flags =", value)
         self._set(self.places.avail, value)
 
     @property
@@ -83,10 +99,12 @@ class RawRing:
 
     @avail_index.setter
     def avail_index(self, value: int) -> None:
+        self._tell("avail.idx =", value & 0xFFFF)
         self._set(self.places.avail + 2, value)
 
     def write_avail(self, slot: int, head: int) -> None:
         """Write entry ``slot`` (a place in the array, not an index) of the available ring."""
+        self._tell("avail entry", slot, "=", head)
         self._set(self.places.avail + 4 + 2 * slot, head)
 
     def offer(self, head: int) -> None:
@@ -102,6 +120,7 @@ class RawRing:
 
     @used_event.setter
     def used_event(self, value: int) -> None:
+        self._tell("used_event =", value & 0xFFFF)
         self._set(self.places.avail + 4 + 2 * self.size, value)
 
     @property
@@ -111,6 +130,7 @@ class RawRing:
 
     @used_flags.setter
     def used_flags(self, value: int) -> None:
+        self._tell("used.flags =", value)
         self._set(self.places.used, value)
 
     @property
@@ -120,6 +140,7 @@ class RawRing:
 
     @used_index.setter
     def used_index(self, value: int) -> None:
+        self._tell("used.idx =", value & 0xFFFF)
         self._set(self.places.used + 2, value)
 
     def read_used(self, slot: int) -> tuple[int, int]:
@@ -130,6 +151,7 @@ class RawRing:
 
     def write_used(self, slot: int, head: int, length: int) -> None:
         """Write entry ``slot`` of the used ring, which belongs to the device."""
+        self._tell("used entry", slot, "=", head, "with length", length)
         self.memory.write(self.places.used + 4 + 8 * slot, _USED.pack(head, length))
 
     @property
@@ -140,6 +162,9 @@ class RawRing:
     @avail_event.setter
     def avail_event(self, value: int) -> None:
         self._set(self.places.used + 4 + 8 * self.size, value)
+
+    def _tell(self, *what: object) -> None:
+        self.trace.hostile(self.queue, *what)
 
     def _get(self, address: int) -> int:
         view = self.memory.view(address, 2, "H")

@@ -87,6 +87,8 @@ class Session:
         self._epoll = select.epoll()
         try:
             self.frontend = FrontEnd.connect(path, self.log, config.timeout)
+            #: Number of the connection in the trace.
+            self.number = self.frontend.number
         except BaseException:
             self._epoll.close()
             self.memory.close()
