@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A target without an engine, for any compiler: runs files, all files of folders, prints them as
+ * readable operations, or describes the target.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/target.h"
+
+#define INPUT_LIMIT (1 << 20)
+
+static uint8_t *read_file(const char *path, size_t *size)
+{
+	FILE *file = fopen(path, "rb");
+	uint8_t *data = malloc(INPUT_LIMIT + 1);
+
+	if (file == NULL || data == NULL) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		exit(2);
+	}
+	*size = fread(data, 1, INPUT_LIMIT + 1, file);
+	if (ferror(file) != 0 || *size > INPUT_LIMIT) {
+		fprintf(stderr, "%s: %s\n", path,
+			*size > INPUT_LIMIT ? "larger than an input may be, 1 MiB" : "cannot read");
+		exit(2);
+	}
+	fclose(file);
+	return data;
+}
+
+static unsigned int run_file(const char *path, bool decode)
+{
+	static struct oplist list;
+	size_t size;
+	uint8_t *data = read_file(path, &size);
+
+	if (!decode) {
+		/* Said before, so that the last line names the file that ends the process. */
+		printf("%s %s\n", fuzz_target.name, path);
+		fflush(stdout);
+		fuzz_target.run(data, size);
+	} else if (fuzz_target.schema == NULL) {
+		for (size_t i = 0; i < size; i++)
+			printf("%02x%s", data[i], i % 16 == 15 || i + 1 == size ? "\n" : " ");
+	} else if (oplist_parse(&list, fuzz_target.schema, data, size) != 0) {
+		fprintf(stderr, "%s: no operation list of target %s; %u operations read\n", path,
+			fuzz_target.name, list.count);
+		oplist_print(&list, fuzz_target.schema, stdout);
+	} else {
+		oplist_print(&list, fuzz_target.schema, stdout);
+	}
+	free(data);
+	return 1;
+}
+
+static unsigned int run_path(const char *path, bool decode)
+{
+	struct dirent **entries;
+	unsigned int files = 0;
+	struct stat status;
+	int count;
+
+	if (stat(path, &status) != 0) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		exit(2);
+	}
+	if (!S_ISDIR(status.st_mode))
+		return run_file(path, decode);
+	count = scandir(path, &entries, NULL, alphasort);
+	for (int i = 0; i < count; i++) {
+		char inner[4096];
+
+		if (entries[i]->d_name[0] != '.') {
+			snprintf(inner, sizeof(inner), "%s/%s", path, entries[i]->d_name);
+			files += run_path(inner, decode);
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	return files;
+}
+
+static const char *const roles[OPLIST_ROLE_COUNT] = {
+	[OPLIST_NUMBER] = "number", [OPLIST_CHOICE] = "choice", [OPLIST_COUNT] = "count",
+	[OPLIST_INDEX] = "index",   [OPLIST_LENGTH] = "length", [OPLIST_ADDRESS] = "address",
+	[OPLIST_MEMORY] = "memory", [OPLIST_BITS] = "bits",	[OPLIST_TIME] = "time",
+};
+
+/* The target as JSON, for tools that make and read inputs. */
+static void describe(void)
+{
+	const struct oplist_schema *schema = fuzz_target.schema;
+
+	printf("{\"name\":\"%s\",\"summary\":\"%s\"", fuzz_target.name, fuzz_target.summary);
+	if (schema != NULL) {
+		printf(",\"version\":%d,\"id\":%d,\"ops\":[", OPLIST_VERSION, schema->id);
+		for (unsigned int i = 0; i < schema->count; i++) {
+			const struct oplist_op *op = &schema->ops[i];
+
+			printf("%s{\"name\":\"%s\",\"tail\":\"%s\",\"fields\":[", i != 0 ? "," : "",
+			       op->name, op->tail != NULL ? op->tail : "");
+			for (unsigned int f = 0; f < oplist_fields(op); f++)
+				printf("%s{\"name\":\"%s\",\"width\":%d,\"role\":\"%s\","
+				       "\"bound\":%u}",
+				       f != 0 ? "," : "", op->fields[f].name, op->fields[f].width,
+				       roles[op->fields[f].role], op->fields[f].bound);
+			printf("]}");
+		}
+		printf("]");
+	}
+	printf("}\n");
+}
+
+int main(int argc, char **argv)
+{
+	bool decode = argc > 1 && strcmp(argv[1], "--decode") == 0;
+	unsigned int files = 0;
+
+	if (argc == 2 && strcmp(argv[1], "--describe") == 0) {
+		describe();
+		return 0;
+	}
+	if (argc < 2 + decode || (argv[1][0] == '-' && !decode)) {
+		fprintf(stderr, "usage: %s [--decode] FILE|FOLDER...\n       %s --describe\n",
+			argv[0], argv[0]);
+		return 2;
+	}
+	for (int i = 1 + decode; i < argc; i++)
+		files += run_path(argv[i], decode);
+	/* A replay of nothing shows nothing. */
+	if (files == 0) {
+		fprintf(stderr, "%s: there is no file in what was named\n", argv[0]);
+		return 2;
+	}
+	if (!decode)
+		printf("%s: %u inputs, none broke a rule\n", fuzz_target.name, files);
+	return 0;
+}

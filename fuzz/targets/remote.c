@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages into the remote, in any dialect, with any services, pacing and faults, on rings that
+ * are well formed (ring contents are what target virtqueue is for).
+ *
+ * Oracles: messages received = delivered + all of dropped; the ledger of common/rig.h as long as
+ * no fault makes the remote lie; a host that did nothing wrong is blamed for nothing; a remote
+ * that was left alone comes to rest.
+ */
+#include <string.h>
+
+#include "common/oracle.h"
+#include "common/rig.h"
+#include "common/target.h"
+#include "remote/pacing.h"
+#include "remote/profile.h"
+#include "remote/remote.h"
+#include "remote/service.h"
+#include "wire/checked.h"
+
+#define START_TIME UINT64_C(1000000000)
+#define MAX_TURNS 4096 /* of remote_run() before it is taken to be endless */
+#define BACKLOG 32
+#define MAX_ENDPOINTS 64
+
+enum {
+	OP_CONFIGURE,
+	OP_ATTACH,
+	OP_DETACH,
+	OP_ANNOUNCE,
+	OP_WITHDRAW,
+	OP_MESSAGE,
+	OP_BYTES,
+	OP_NAME_SERVICE,
+	OP_POST,
+	OP_RUN,
+	OP_ADVANCE,
+	OP_TAKE,
+	OP_HOLD,
+	OP_RELEASE,
+	OP_PACE,
+	OP_FAULT,
+	OP_SEND,
+	OP_CONFIG_WRITE,
+	OP_KICK,
+	OP_COUNT
+};
+
+static const struct oplist_op ops[OP_COUNT] = {
+	[OP_CONFIGURE] = {.name = "configure",
+			  .fields = {{"profile", 1, OPLIST_CHOICE, 6},
+				     {"to_host_size", 4, OPLIST_LENGTH, 0},
+				     {"to_remote_size", 4, OPLIST_LENGTH, 0},
+				     {"seed", 4, OPLIST_NUMBER, 0}}},
+	[OP_ATTACH] = {.name = "attach",
+		       .fields = {{"without", 8, OPLIST_BITS, 0},
+				  {"input_entries", 1, OPLIST_CHOICE, RIG_MAX_ENTRIES},
+				  {"output_entries", 1, OPLIST_CHOICE, RIG_MAX_ENTRIES},
+				  {"buffers", 1, OPLIST_COUNT, 0}}},
+	[OP_DETACH] = {.name = "detach"},
+	[OP_ANNOUNCE] = {.name = "announce",
+			 .tail = "name",
+			 .fields = {{"kind", 1, OPLIST_CHOICE, 0},
+				    {"address", 4, OPLIST_ADDRESS, 0},
+				    {"size", 4, OPLIST_LENGTH, 0},
+				    {"rate", 4, OPLIST_NUMBER, 0},
+				    {"messages", 2, OPLIST_COUNT, 0},
+				    {"peer", 4, OPLIST_ADDRESS, 0},
+				    {"flags", 1, OPLIST_BITS, 0}}},
+	[OP_WITHDRAW] = {.name = "withdraw",
+			 .tail = "name",
+			 .fields = {{"address", 4, OPLIST_ADDRESS, 0}}},
+	[OP_MESSAGE] = {.name = "message",
+			.tail = "payload",
+			.fields = {{"source", 4, OPLIST_ADDRESS, 0},
+				   {"destination", 4, OPLIST_ADDRESS, 0},
+				   {"pieces", 1, OPLIST_COUNT, 8}}},
+	[OP_BYTES] = {.name = "bytes",
+		      .tail = "message",
+		      .fields = {{"pieces", 1, OPLIST_COUNT, 8}}},
+	[OP_NAME_SERVICE] = {.name = "name_service",
+			     .tail = "name",
+			     .fields = {{"source", 4, OPLIST_ADDRESS, 0},
+					{"address", 4, OPLIST_ADDRESS, 0},
+					{"flags", 4, OPLIST_BITS, 0}}},
+	[OP_POST] = {.name = "post",
+		     .fields = {{"count", 1, OPLIST_COUNT, 0}, {"size", 4, OPLIST_LENGTH, 0}}},
+	[OP_RUN] = {.name = "run", .fields = {{"budget", 1, OPLIST_COUNT, 0}}},
+	[OP_ADVANCE] = {.name = "advance", .fields = {{"nanoseconds", 8, OPLIST_TIME, 0}}},
+	[OP_TAKE] = {.name = "take", .fields = {{"queue", 1, OPLIST_CHOICE, 2}}},
+	[OP_HOLD] = {.name = "hold",
+		     .fields = {{"queue", 1, OPLIST_CHOICE, 3}, {"count", 4, OPLIST_COUNT, 0}}},
+	[OP_RELEASE] = {.name = "release",
+			.fields = {{"queue", 1, OPLIST_CHOICE, 3}, {"count", 4, OPLIST_COUNT, 0}}},
+	[OP_PACE] = {.name = "pace",
+		     .fields = {{"queue", 1, OPLIST_CHOICE, 3},
+				{"every", 4, OPLIST_COUNT, 0},
+				{"batch", 4, OPLIST_COUNT, 0},
+				{"order", 1, OPLIST_CHOICE, PACE_ORDER_COUNT + 1},
+				{"interrupt", 1, OPLIST_CHOICE, PACE_CALL_COUNT + 1},
+				{"delay", 8, OPLIST_TIME, 0},
+				{"interrupt_delay", 8, OPLIST_TIME, 0}}},
+	[OP_FAULT] = {.name = "fault",
+		      .fields = {{"fault", 1, OPLIST_CHOICE, FAULT_COUNT + 1},
+				 {"mode", 1, OPLIST_CHOICE, 3},
+				 {"count", 2, OPLIST_COUNT, 0},
+				 {"after", 2, OPLIST_COUNT, 0},
+				 {"argument_set", 1, OPLIST_CHOICE, 2},
+				 {"argument", 4, OPLIST_NUMBER, 0}}},
+	[OP_SEND] = {.name = "send",
+		     .tail = "payload",
+		     .fields = {{"source", 4, OPLIST_ADDRESS, 0},
+				{"destination", 4, OPLIST_ADDRESS, 0},
+				{"length", 2, OPLIST_LENGTH, 0},
+				{"flags", 2, OPLIST_BITS, 0},
+				{"used_len", 4, OPLIST_LENGTH, 0},
+				{"used_len_set", 1, OPLIST_CHOICE, 2}}},
+	[OP_CONFIG_WRITE] = {.name = "config_write",
+			     .tail = "bytes",
+			     .fields = {{"offset", 4, OPLIST_INDEX, 0}}},
+	[OP_KICK] = {.name = "kick",
+		     .fields = {{"queue", 1, OPLIST_CHOICE, 2}, {"count", 8, OPLIST_COUNT, 0}}},
+};
+
+static const struct oplist_schema schema = {
+	.name = "remote",
+	.id = 1,
+	.count = OP_COUNT,
+	.ops = ops,
+	.memory_start = RIG_MEMORY,
+	.memory_size = RIG_MEMORY_SIZE,
+};
+
+struct state {
+	struct rig rig;
+	struct remote *remote;
+	struct remote_config config;
+	struct violation_sink sink;
+	uint64_t features, now;
+	bool attached, crashed;
+	bool guilty; /* the host did something that may be blamed */
+};
+
+/* ---- the remote's owner ------------------------------------------------------------------- */
+
+static uint64_t on_now(void *ctx)
+{
+	const struct state *state = ctx;
+
+	return state->now;
+}
+
+static void on_call(void *ctx, unsigned int queue)
+{
+	ORACLE("call-queue", queue < RPMSG_NUM_QUEUES, "interrupt for queue %u", queue);
+}
+
+static void on_broken(void *ctx, unsigned int queue)
+{
+	const struct state *state = ctx;
+
+	/* Rings are well formed here, whatever the messages are. */
+	ORACLE("queue-broken", state->rig.lies, "queue %u of a well-formed ring is broken", queue);
+}
+
+static void on_life(void *ctx, enum remote_life what)
+{
+	struct state *state = ctx;
+
+	if (what == REMOTE_LIFE_CRASH)
+		state->crashed = true;
+}
+
+static void on_violation(void *ctx, const struct violation_record *record)
+{
+	const struct state *state = ctx;
+
+	ORACLE("innocent-host", state->guilty, "%s (%s): expected %llu, seen %llu",
+	       violation_name(record->what), violation_requirement(record->what),
+	       (unsigned long long)record->expected, (unsigned long long)record->seen);
+}
+
+static const struct remote_ops remote_ops = {
+	.now = on_now,
+	.call = on_call,
+	.queue_broken = on_broken,
+	.life = on_life,
+};
+
+/* ---- oracles ------------------------------------------------------------------------------ */
+
+static void check_balance(const struct state *state)
+{
+	const struct remote_stats *stats = remote_get_stats(state->remote);
+	uint64_t accounted = stats->delivered;
+
+	for (unsigned int i = 0; i < REMOTE_DROP_COUNT; i++)
+		accounted += stats->dropped[i];
+	ORACLE("balance", stats->received == accounted,
+	       "%llu messages were received, %llu delivered or dropped",
+	       (unsigned long long)stats->received, (unsigned long long)accounted);
+}
+
+/* ---- operations --------------------------------------------------------------------------- */
+
+static void detach(struct state *state)
+{
+	if (!state->attached)
+		return;
+	remote_detach(state->remote);
+	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
+		while (rig_take(&state->rig, i, NULL, NULL))
+			;
+	rig_stop(&state->rig);
+	state->attached = state->crashed = false;
+}
+
+static void make_remote(struct state *state)
+{
+	int ret;
+
+	detach(state);
+	remote_free(state->remote);
+	state->remote = NULL;
+	state->config.backlog = BACKLOG;
+	state->config.max_endpoints = MAX_ENDPOINTS;
+	ret = remote_new(&state->remote, &state->config, &remote_ops, state, &state->sink);
+	if (ret != 0) {
+		memset(state->config.buffer_size, 0, sizeof(state->config.buffer_size));
+		ret = remote_new(&state->remote, &state->config, &remote_ops, state, &state->sink);
+	}
+	ORACLE("remote-new", ret == 0, "no remote: %d", ret);
+}
+
+static void attach(struct state *state, uint64_t without, const uint32_t *num, uint32_t buffers)
+{
+	bool lies = state->rig.lies;
+
+	detach(state);
+	memset(&state->rig, 0, sizeof(state->rig));
+	state->rig.lies = lies;
+	state->features = remote_offered_features(state->remote) & ~without;
+	rig_start(&state->rig, num, state->features, &state->sink);
+	/* Buffers of the size agreed on, or of the usual one; a host without any is late. */
+	if (buffers == 0 || state->config.buffer_size[RPMSG_QUEUE_INPUT] > RIG_BUFFER_SIZE ||
+	    state->config.buffer_size[RPMSG_QUEUE_OUTPUT] != 0)
+		state->guilty = true;
+	for (uint32_t i = 0; i < buffers; i++) {
+		uint32_t size = remote_buffer_size(state->remote, RPMSG_QUEUE_INPUT);
+
+		if (!rig_post(&state->rig, size != 0 ? size : RPMSG_BUF_SIZE))
+			break;
+	}
+	ORACLE("attach",
+	       remote_attach(state->remote, &state->rig.queues[RPMSG_QUEUE_INPUT].vq,
+			     &state->rig.queues[RPMSG_QUEUE_OUTPUT].vq, state->features) == 0,
+	       "a detached remote refuses a host");
+	state->attached = true;
+}
+
+static void copy_name(char *name, size_t room, const uint8_t *tail, size_t size)
+{
+	if (size >= room)
+		size = room - 1;
+	memset(name, 0, room);
+	if (size != 0)
+		memcpy(name, tail, size);
+}
+
+static void announce(struct state *state, const struct oplist_item *item)
+{
+	const struct service_kind *kind = service_kind_at(oplist_get(&schema, item, 0) & 31);
+	uint32_t addr = (uint32_t)oplist_get(&schema, item, 1);
+	uint64_t flags = oplist_get(&schema, item, 6);
+	struct service_params params = {
+		.size = (uint32_t)oplist_get(&schema, item, 2),
+		.rate = (uint32_t)oplist_get(&schema, item, 3),
+		.messages = oplist_get(&schema, item, 4),
+		.peer = (uint32_t)oplist_get(&schema, item, 5),
+		.quiet = (flags & 1) != 0,
+		.peer_known = (flags & 2) != 0,
+	};
+	const uint8_t *tail;
+	char name[64];
+	size_t size;
+
+	if (kind == NULL)
+		return;
+	tail = oplist_tail(&schema, item, &size);
+	copy_name(name, sizeof(name), tail, size);
+	(void)remote_announce(state->remote, name, kind, (flags & 4) != 0 ? NULL : &params, &addr);
+}
+
+static void withdraw(struct state *state, const struct oplist_item *item)
+{
+	uint32_t addr = (uint32_t)oplist_get(&schema, item, 0);
+	const uint8_t *tail;
+	char name[64];
+	size_t size;
+
+	tail = oplist_tail(&schema, item, &size);
+	copy_name(name, sizeof(name), tail, size);
+	(void)remote_withdraw(state->remote, name, &addr);
+}
+
+static enum wire_order order(const struct state *state)
+{
+	return rpmsg_order((state->features & VIRTIO_BIT(VIRTIO_F_VERSION_1)) != 0);
+}
+
+static void send_message(struct state *state, const struct rpmsg_hdr *hdr, const uint8_t *payload,
+			 size_t size, uint32_t pieces)
+{
+	uint8_t bytes[RIG_BUFFER_SIZE];
+
+	rpmsg_hdr_encode(hdr, bytes, order(state));
+	if (size != 0)
+		memcpy(bytes + RPMSG_HDR_SIZE, payload, size);
+	(void)rig_send(&state->rig, bytes, (uint32_t)(RPMSG_HDR_SIZE + size), pieces);
+}
+
+static void host_message(struct state *state, const struct oplist_item *item)
+{
+	struct rpmsg_hdr hdr = {
+		.src = (uint32_t)oplist_get(&schema, item, 0),
+		.dst = (uint32_t)oplist_get(&schema, item, 1),
+	};
+	uint32_t pieces = 1 + (uint32_t)oplist_get(&schema, item, 2);
+	const uint8_t *payload;
+	size_t size;
+
+	payload = oplist_tail(&schema, item, &size);
+	if (size > RIG_BUFFER_SIZE - RPMSG_HDR_SIZE)
+		size = RIG_BUFFER_SIZE - RPMSG_HDR_SIZE;
+	hdr.len = (uint16_t)size;
+	if (hdr.src == RPMSG_ADDR_ANY || hdr.dst == RPMSG_ADDR_ANY || hdr.dst == RPMSG_ADDR_NS ||
+	    size > RPMSG_MAX_PAYLOAD || pieces != 1)
+		state->guilty = true;
+	send_message(state, &hdr, payload, size, pieces);
+}
+
+static void host_bytes(struct state *state, const struct oplist_item *item)
+{
+	const uint8_t *bytes;
+	size_t size;
+
+	bytes = oplist_tail(&schema, item, &size);
+	state->guilty = true;
+	(void)rig_send(&state->rig, bytes,
+		       (uint32_t)(size < RIG_BUFFER_SIZE ? size : RIG_BUFFER_SIZE),
+		       1 + (uint32_t)oplist_get(&schema, item, 0));
+}
+
+static void host_name_service(struct state *state, const struct oplist_item *item)
+{
+	struct rpmsg_hdr hdr = {
+		.src = (uint32_t)oplist_get(&schema, item, 0),
+		.dst = RPMSG_ADDR_NS,
+		.len = RPMSG_NS_MSG_SIZE,
+	};
+	uint8_t payload[RPMSG_NS_MSG_SIZE];
+	const uint8_t *tail;
+	char name[RPMSG_NAME_SIZE];
+	size_t size;
+
+	tail = oplist_tail(&schema, item, &size);
+	copy_name(name, sizeof(name), tail, size);
+	rpmsg_ns_encode(name, (uint32_t)oplist_get(&schema, item, 1),
+			(uint32_t)oplist_get(&schema, item, 2), payload, order(state));
+	state->guilty = true;
+	send_message(state, &hdr, payload, sizeof(payload), 1);
+}
+
+static void post(struct state *state, uint64_t count, uint32_t size)
+{
+	/* Every buffer is to be as large as the first one. */
+	if (size != RPMSG_BUF_SIZE || state->config.profile != profile_at(0))
+		state->guilty = true;
+	for (uint64_t i = 0; i < count; i++)
+		if (!rig_post(&state->rig, size))
+			break;
+}
+
+static void set_fault(struct state *state, const struct oplist_item *item)
+{
+	static const enum fault_mode modes[] = {FAULT_MODE_OFF, FAULT_MODE_ALWAYS,
+						FAULT_MODE_COUNT};
+	struct fault_setting setting = {
+		.mode = modes[oplist_get(&schema, item, 1)],
+		.count = oplist_get(&schema, item, 2),
+		.after = oplist_get(&schema, item, 3),
+		.argument_set = oplist_get(&schema, item, 4) != 0,
+		.argument = (uint32_t)oplist_get(&schema, item, 5),
+	};
+
+	/* What is no longer as the host knows it may make it look guilty, too. */
+	rig_expect_lies(&state->rig);
+	state->guilty = true;
+	(void)remote_fault_set(state->remote, (enum fault)oplist_get(&schema, item, 0), &setting);
+}
+
+static void pace(struct state *state, const struct oplist_item *item)
+{
+	struct pace pace = {
+		.every = (uint32_t)oplist_get(&schema, item, 1),
+		.batch = (uint32_t)oplist_get(&schema, item, 2),
+		.order = (enum pace_order)oplist_get(&schema, item, 3),
+		.interrupt = (enum pace_interrupt)oplist_get(&schema, item, 4),
+		.delay = oplist_get(&schema, item, 5),
+		.interrupt_delay = oplist_get(&schema, item, 6),
+	};
+
+	(void)remote_pace(state->remote, (unsigned int)oplist_get(&schema, item, 0), &pace);
+}
+
+static void remote_sends(struct state *state, const struct oplist_item *item)
+{
+	struct remote_message message = {
+		.hdr = {.src = (uint32_t)oplist_get(&schema, item, 0),
+			.dst = (uint32_t)oplist_get(&schema, item, 1),
+			.len = (uint16_t)oplist_get(&schema, item, 2),
+			.flags = (uint16_t)oplist_get(&schema, item, 3)},
+		.used_len = (uint32_t)oplist_get(&schema, item, 4),
+		.used_len_set = oplist_get(&schema, item, 5) != 0,
+	};
+	size_t size;
+
+	message.payload = oplist_tail(&schema, item, &size);
+	message.size = (uint32_t)size;
+	/* A used length that was asked for may be a lie. */
+	if (message.used_len_set)
+		rig_expect_lies(&state->rig);
+	(void)remote_send(state->remote, &message);
+}
+
+static void config_write(struct state *state, const struct oplist_item *item)
+{
+	uint32_t offset = (uint32_t)oplist_get(&schema, item, 0);
+	uint32_t room = remote_config_size(state->remote);
+	const uint8_t *bytes;
+	uint8_t back[CONFIG_MAX_SIZE];
+	size_t size;
+
+	bytes = oplist_tail(&schema, item, &size);
+	state->guilty = true;
+	/* The range is for the caller to check: sim/vhost does. */
+	if (offset > room || size > room - offset)
+		return;
+	(void)remote_config_write(state->remote, offset, (uint32_t)size, bytes);
+	ORACLE("config-read", remote_config_read(state->remote, 0, room, back) == 0,
+	       "the configuration space cannot be read");
+}
+
+static void configure(struct state *state, const struct oplist_item *item)
+{
+	state->config = (struct remote_config){
+		.profile = profile_at((unsigned int)oplist_get(&schema, item, 0)),
+		.buffer_size = {(uint32_t)oplist_get(&schema, item, 1),
+				(uint32_t)oplist_get(&schema, item, 2)},
+		.seed = oplist_get(&schema, item, 3),
+	};
+	make_remote(state);
+}
+
+static void settle(struct state *state)
+{
+	unsigned int turns = 0;
+
+	while (turns < MAX_TURNS && remote_run(state->remote, 64))
+		turns++;
+	ORACLE("rest", turns < MAX_TURNS, "the remote is not at rest after %u turns", turns);
+}
+
+/* Operations that need a host. */
+static void attached_op(struct state *state, const struct oplist_item *item)
+{
+	switch (item->code) {
+	case OP_MESSAGE:
+		host_message(state, item);
+		break;
+	case OP_BYTES:
+		host_bytes(state, item);
+		break;
+	case OP_NAME_SERVICE:
+		host_name_service(state, item);
+		break;
+	case OP_POST:
+		post(state, oplist_get(&schema, item, 0), (uint32_t)oplist_get(&schema, item, 1));
+		break;
+	case OP_TAKE:
+		while (rig_take(&state->rig, (unsigned int)oplist_get(&schema, item, 0), NULL,
+				NULL))
+			;
+		break;
+	case OP_KICK:
+		/* Kicks that nobody asked for are told. */
+		state->guilty = true;
+		remote_kick(state->remote, (unsigned int)oplist_get(&schema, item, 0),
+			    oplist_get(&schema, item, 1));
+		break;
+	default:
+		break;
+	}
+}
+
+static void one_op(struct state *state, const struct oplist_item *item)
+{
+	switch (item->code) {
+	case OP_CONFIGURE:
+		configure(state, item);
+		break;
+	case OP_ATTACH:
+		attach(state, oplist_get(&schema, item, 0),
+		       (uint32_t[]){1 + (uint32_t)oplist_get(&schema, item, 1),
+				    1 + (uint32_t)oplist_get(&schema, item, 2)},
+		       (uint32_t)oplist_get(&schema, item, 3));
+		break;
+	case OP_DETACH:
+		detach(state);
+		break;
+	case OP_ANNOUNCE:
+		announce(state, item);
+		break;
+	case OP_WITHDRAW:
+		withdraw(state, item);
+		break;
+	case OP_RUN:
+		(void)remote_run(state->remote, (unsigned int)oplist_get(&schema, item, 0));
+		break;
+	case OP_ADVANCE:
+		if (!checked_add64(state->now, oplist_get(&schema, item, 0) >> 1, &state->now))
+			state->now = UINT64_MAX / 2;
+		break;
+	case OP_HOLD:
+		(void)remote_hold(state->remote, (unsigned int)oplist_get(&schema, item, 0),
+				  (uint32_t)oplist_get(&schema, item, 1));
+		break;
+	case OP_RELEASE:
+		(void)remote_release(state->remote, (unsigned int)oplist_get(&schema, item, 0),
+				     (uint32_t)oplist_get(&schema, item, 1));
+		break;
+	case OP_PACE:
+		pace(state, item);
+		break;
+	case OP_FAULT:
+		set_fault(state, item);
+		break;
+	case OP_SEND:
+		remote_sends(state, item);
+		break;
+	case OP_CONFIG_WRITE:
+		config_write(state, item);
+		break;
+	default:
+		if (state->attached)
+			attached_op(state, item);
+		break;
+	}
+}
+
+static int run(const uint8_t *data, size_t size)
+{
+	static struct oplist list;
+	static struct state state;
+
+	if (oplist_parse(&list, &schema, data, size) != 0)
+		return -1;
+	memset(&state, 0, sizeof(state));
+	state.now = START_TIME;
+	state.sink = (struct violation_sink){.report = on_violation, .ctx = &state};
+	make_remote(&state);
+	for (unsigned int i = 0; i < list.count; i++) {
+		one_op(&state, &list.items[i]);
+		if (state.crashed)
+			detach(&state);
+		check_balance(&state);
+	}
+	settle(&state);
+	detach(&state);
+	check_balance(&state);
+	remote_free(state.remote);
+	return 0;
+}
+
+const struct fuzz_target fuzz_target = {
+	.name = "remote",
+	.summary = "messages of a host into the remote, with services, dialects, pacing and faults",
+	.schema = &schema,
+	.run = run,
+};
