@@ -21,6 +21,9 @@ from rpmsg_conformance.verdicts import Verdict, is_judged
 _HEADER = re.compile(r"\s*\[\[\s*deviation\s*\]\]")
 _REQUIRED = ("requirement", "seen", "reason")
 _OPTIONAL = ("case", "function", "link", "expires")
+_COMPLAINT_HEADER = re.compile(r"\s*\[\[\s*complaint\s*\]\]")
+_COMPLAINT_REQUIRED = ("requirement", "seen", "reason")
+_COMPLAINT_OPTIONAL = ("trace", "function", "link")
 _EXPLAINABLE = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.TIMEOUT})
 
 
@@ -47,6 +50,28 @@ class Deviation:
         return self.requirement == requirement and self.case in (None, case)
 
 
+@dataclass(frozen=True)
+class KnownComplaint:
+    """A report in the kernel's log whose cause is known, whichever case provokes it.
+
+    It fails no case, but is what a case of ``requirement`` looks for.
+    """
+
+    requirement: str
+    seen: str
+    """Text that has to appear in the report's first line."""
+    reason: str
+    line: int
+    trace: tuple[str, ...] = ()
+    """Functions that all have to be in the report's call trace."""
+    function: str | None = None
+    link: str | None = None
+
+    def explains(self, text: str, trace: Iterable[str]) -> bool:
+        """Whether this is the cause of a report that begins with ``text``."""
+        return self.seen in text and set(self.trace) <= set(trace)
+
+
 @dataclass
 class Applied:
     """What became of one case's verdict."""
@@ -69,6 +94,15 @@ class Baseline:
 
     path: Path | None = None
     deviations: list[Deviation] = field(default_factory=list)
+    known_complaints: list[KnownComplaint] = field(default_factory=list)
+
+    def explain(self, text: str, trace: Iterable[str]) -> KnownComplaint | None:
+        """The entry that explains a report of the kernel, or None."""
+        functions = tuple(trace)
+        for known in self.known_complaints:
+            if known.explains(text, functions):
+                return known
+        return None
 
     def apply(self, requirement: str, case: str, verdict: Verdict, observed: str) -> Applied:
         """Verdict of a case in the light of the baseline.
@@ -136,22 +170,72 @@ def load(path: Path, catalogue: Catalogue, cases: Mapping[str, Iterable[str]]) -
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BaselineError(f"{path}: not valid TOML: {error}") from error
 
-    unknown = sorted(set(document) - {"deviation"})
+    unknown = sorted(set(document) - {"deviation", "complaint"})
     if unknown:
-        raise BaselineError(f"{path}: unknown key '{unknown[0]}'; only [[deviation]] is known")
-    entries = document.get("deviation", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BaselineError(f"{path}: 'deviation' is not a list of tables")
-
-    lines = [n for n, line in enumerate(text.splitlines(), start=1) if _HEADER.match(line)]
-    if len(lines) != len(entries):
-        raise BaselineError(f"{path}: write every entry under its own [[deviation]] line")
+        raise BaselineError(
+            f"{path}: unknown key '{unknown[0]}'; only [[deviation]] and [[complaint]] are known"
+        )
     return Baseline(
         path=path,
         deviations=[
             _parse(entry, line, f"{path}:{line}", catalogue, cases)
-            for entry, line in zip(entries, lines, strict=True)
+            for entry, line in _entries(document, text, path, "deviation", _HEADER)
         ],
+        known_complaints=[
+            _parse_complaint(entry, line, f"{path}:{line}", catalogue)
+            for entry, line in _entries(document, text, path, "complaint", _COMPLAINT_HEADER)
+        ],
+    )
+
+
+def _entries(
+    document: Mapping[str, Any], text: str, path: Path, name: str, header: re.Pattern[str]
+) -> list[tuple[Mapping[str, Any], int]]:
+    """The tables ``name`` of the document, each with the line that it begins at."""
+    entries = document.get(name, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BaselineError(f"{path}: '{name}' is not a list of tables")
+    lines = [n for n, line in enumerate(text.splitlines(), start=1) if header.match(line)]
+    if len(lines) != len(entries):
+        raise BaselineError(f"{path}: write every entry under its own [[{name}]] line")
+    return list(zip(entries, lines, strict=True))
+
+
+def _known_keys(
+    entry: Mapping[str, Any], where: str, required: Iterable[str], optional: Iterable[str]
+) -> None:
+    """Raise BaselineError unless an entry has what is required, and nothing unknown."""
+    for key in required:
+        if not isinstance(entry.get(key), str) or not entry[key].strip():
+            raise BaselineError(f"{where}: '{key}' is missing or is not a non-empty string")
+    known = [*required, *optional]
+    for key in entry:
+        if key not in known:
+            raise BaselineError(f"{where}: unknown key '{key}'; known are {', '.join(known)}")
+
+
+def _parse_complaint(
+    entry: Mapping[str, Any], line: int, where: str, catalogue: Catalogue
+) -> KnownComplaint:
+    _known_keys(entry, where, _COMPLAINT_REQUIRED, _COMPLAINT_OPTIONAL)
+    for key in ("function", "link"):
+        if key in entry and not isinstance(entry[key], str):
+            raise BaselineError(f"{where}: '{key}' is not a string")
+    trace = entry.get("trace", [])
+    if not isinstance(trace, list) or not all(isinstance(name, str) for name in trace):
+        raise BaselineError(f"{where}: 'trace' is not a list of names of functions")
+    if entry["requirement"] not in catalogue:
+        raise BaselineError(
+            f"{where}: the catalogue has no requirement '{entry['requirement']}'"
+        )
+    return KnownComplaint(
+        requirement=entry["requirement"],
+        seen=entry["seen"],
+        reason=" ".join(entry["reason"].split()),
+        line=line,
+        trace=tuple(trace),
+        function=entry.get("function"),
+        link=entry.get("link"),
     )
 
 
@@ -162,13 +246,7 @@ def _parse(
     catalogue: Catalogue,
     cases: Mapping[str, Iterable[str]],
 ) -> Deviation:
-    for key in _REQUIRED:
-        if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise BaselineError(f"{where}: '{key}' is missing or is not a non-empty string")
-    for key in entry:
-        if key not in _REQUIRED and key not in _OPTIONAL:
-            known = ", ".join(_REQUIRED + _OPTIONAL)
-            raise BaselineError(f"{where}: unknown key '{key}'; known are {known}")
+    _known_keys(entry, where, _REQUIRED, _OPTIONAL)
     for key in ("case", "function", "link"):
         if key in entry and not isinstance(entry[key], str):
             raise BaselineError(f"{where}: '{key}' is not a string")

@@ -20,6 +20,17 @@ class Unmet(AssertionError):
         self.observed = observed
 
 
+class Misbehaved(Exception):
+    """Beside what the case judges the target broke a rule, or its kernel complained.
+
+    It fails the case whatever the level of its requirement.
+    """
+
+    def __init__(self, observed: str) -> None:
+        super().__init__(observed)
+        self.observed = observed
+
+
 class TargetDied(Exception):
     """What is judged ended, crashed, or a sanitizer has reported something."""
 

@@ -137,7 +137,7 @@ def run_script(script: Path, *arguments: str) -> Path:
 
 
 class Guest:
-    """One running QEMU with a Linux that the agent answers for.
+    """One running QEMU with a Linux that the agent answers for, once await_boot() has returned.
 
     Its files (console.log, qemu.log, agent.log) lie in ``folder``.
     """
@@ -159,7 +159,8 @@ class Guest:
         agent_ours, agent_theirs = socket.socketpair()
         argv = self._command_line(qemu, qmp_theirs.fileno(), agent_theirs.fileno())
         (folder / "qemu.argv").write_text("\n".join(argv) + "\n", encoding="utf-8")
-        started = time.monotonic()
+        self._started = time.monotonic()
+        self.boot_seconds = 0.0
         try:
             with self._qemu_log.open("wb") as log:
                 self._child = processes.spawn(
@@ -179,12 +180,18 @@ class Guest:
             agent_theirs.close()
         self.qmp = QmpClient(qmp_ours, timeout_factor)
         self.agent = AgentClient(agent_ours, folder / "agent.log", timeout_factor)
+
+    def await_boot(self) -> None:
+        """Wait until the agent answers and the modules are loaded.
+
+        Raises TargetUnreachable when the guest does not come up; it is stopped then.
+        """
         try:
             self._await_boot()
         except BaseException:
             self.stop()
             raise
-        self.boot_seconds = time.monotonic() - started
+        self.boot_seconds = time.monotonic() - self._started
 
     @property
     def alive(self) -> bool:
@@ -216,7 +223,7 @@ class Guest:
             return f"QEMU still runs, the agent's connection: {self.agent.lost or 'up'}"
         return f"{self._child.describe_end()}{self._qemu_said()}"
 
-    def plug(self, socket_path: Path, vq_size: int) -> Plugged:
+    def plug(self, socket_path: Path, vq_size: int, num_vqs: int = 2) -> Plugged:
         """Plug an rpmsg device whose back-end listens at ``socket_path``, and let the guest probe it.
 
         The kernel need not have a PCI hot-plug driver (Debian's armhf ones have none): the agent
@@ -241,7 +248,7 @@ class Guest:
                     "bus": f"port{port}",
                     "chardev": plugged.chardev,
                     "virtio-id": 7,
-                    "num_vqs": 2,
+                    "num_vqs": num_vqs,
                     "vq_size": vq_size,
                 },
             )
@@ -259,9 +266,20 @@ class Guest:
 
         Raises Unmet, GuestWedged when the guest does not let go of it, and GuestDied.
         """
-        for name in self._devices_behind(plugged.port):
-            path = f"/sys/bus/pci/devices/{name}/remove"
+        for path in self.remove_files(plugged):
             self.agent.call("file_write", UNPLUG_SECONDS, path=path, data="1")
+        self.take_away(plugged)
+
+    def remove_files(self, plugged: Plugged) -> list[str]:
+        """The file in the guest by which its kernel removes the device; none when it is gone."""
+        names = self._devices_behind(plugged.port)
+        return [f"/sys/bus/pci/devices/{name}/remove" for name in names]
+
+    def take_away(self, plugged: Plugged) -> None:
+        """Take a device from QEMU that the guest's kernel has let go of.
+
+        Raises GuestWedged and GuestDied.
+        """
         mark = self.qmp.mark()
         try:
             self.qmp.execute("device_del", {"id": plugged.id})

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from rpmsg_conformance.agent import AgentClient
-from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
-from rpmsg_conformance.host_target import HostTarget, complaints
+from rpmsg_conformance.expect import GuestDied, GuestWedged, Misbehaved, Unmet
+from rpmsg_conformance.host_target import HostTarget
+from rpmsg_conformance.kernel_log import Complaint, complaints
 from rpmsg_conformance.link import Channel, Link
-from rpmsg_conformance.pytest_plugin import record_key, target_key
-from rpmsg_conformance.sim import SimulatorClient
+from rpmsg_conformance.pytest_plugin import baseline_key, record_key, target_key
+from rpmsg_conformance.sim import SimulatorClient, SimulatorError
 
 
 @pytest.fixture(scope="session")
@@ -43,35 +45,113 @@ def case_folder(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-@pytest.fixture
-def link(request: pytest.FixtureRequest, host: HostTarget, case_folder: Path) -> Iterator[Link]:
-    """A fresh simulator in a fresh device of the guest, shown to be alive after the case.
+class NewLink(Protocol):
+    """new_link(vq_size=N, services=[...], options=[...], num_vqs=N): one more device."""
 
-    @pytest.mark.device(vq_size=N, services=[...]) changes the device. Ends with GuestWedged or
-    GuestDied when the guest does not serve any more; the next case then gets a fresh guest.
+    def __call__(self, **options: Any) -> Link: ...
+
+
+@pytest.fixture
+def new_link(
+    request: pytest.FixtureRequest, host: HostTarget, case_folder: Path
+) -> Iterator[NewLink]:
+    """Makes links, each a fresh simulator in a fresh device of the guest, shown to be alive after
+    the case.
+
+    Ends with GuestWedged or GuestDied when the guest does not serve any more; the next case then
+    gets a fresh guest. Ends with Misbehaved when the host broke a rule that the simulator checks,
+    or its kernel complained, unless the case is marked with tolerates("...").
     """
-    record = request.node.stash[record_key]
-    marker = request.node.get_closest_marker("device")
-    options = dict(marker.kwargs) if marker else {}
-    options["services"] = tuple(options.get("services", ()))
     host.case_link = None
     host.guest()
-    host.kernel_log()
-    link = host.case_link = host.new_link(case_folder / "sim.log", **options)
+    early = complaints(host.kernel_log())
+    links: list[Link] = []
+
+    def make(**options: Any) -> Link:
+        name = f"-{len(links) + 1}" if links else ""
+        arguments = ("--check", "strict", *options.pop("options", ()))
+        services = tuple(options.pop("services", ()))
+        links.append(
+            host.new_link(
+                case_folder / f"sim{name}.log", services=services, options=arguments, **options
+            )
+        )
+        host.case_link = links[0]
+        return links[-1]
+
+    destructive = request.node.get_closest_marker("destructive") is not None
     damage: Exception | None = None
+    log: list[str] = []
     try:
-        yield link
-        link.check_alive()
-        log = host.kernel_log()
-        write_lines(case_folder / "dmesg.txt", log)
-        record.notes += [f"kernel log: {line}" for line in complaints(log)]
+        yield make
+        for link in links:
+            if not destructive:
+                link.check_alive()
     except (GuestDied, GuestWedged, Unmet) as error:
         damage = error
         raise
     finally:
-        link.sim.write_events(case_folder / "events.jsonl")
+        if destructive and damage is None:
+            log = host.kernel_log()
+            damage = Unmet("", "the case was meant to damage it")
+        for number, link in enumerate(links, start=1):
+            suffix = f"-{number}" if number > 1 else ""
+            try:
+                end(link, host, damage)
+            finally:
+                link.sim.write_events(case_folder / f"events{suffix}.jsonl")
+        if damage is None:
+            log = host.kernel_log()
+        write_lines(case_folder / "dmesg.txt", log)
         write_lines(case_folder / "console.txt", host.console_tail())
-        end(link, host, damage)
+    judge_behaviour(request, host, links, early + complaints(log))
+
+
+@pytest.fixture
+def link(request: pytest.FixtureRequest, new_link: NewLink) -> Link:
+    """The case's device; @pytest.mark.device(vq_size=N, services=[...]) changes it."""
+    marker = request.node.get_closest_marker("device")
+    return new_link(**(dict(marker.kwargs) if marker else {}))
+
+
+def judge_behaviour(
+    request: pytest.FixtureRequest,
+    host: HostTarget,
+    links: Sequence[Link],
+    found: Sequence[Complaint],
+) -> None:
+    """Raise Misbehaved for what the checker and the guest's kernel reported during a case."""
+    record = request.node.stash[record_key]
+    baseline = request.config.stash[baseline_key]
+    tolerated = [
+        text for marker in request.node.iter_markers("tolerates") for text in marker.args
+    ]
+    wrong: list[str] = []
+    for link in links:
+        violations = [event.fields for event in link.sim.events("violation")]
+        for fields in violations:
+            text = (
+                f"the host broke {fields['requirement']} ({fields['name']}): expected "
+                f"{fields['expected']}, seen {fields['seen']}"
+            )
+            if not any(word in text for word in tolerated):
+                wrong.append(text)
+        if link.exit_status == 1 and not violations:
+            raise SimulatorError("rpmsg-sim --check=strict failed, but told of no violation")
+    for complaint in found:
+        known = baseline.explain(complaint.text, complaint.trace)
+        if known is not None:
+            host.known_complaints.append((known.requirement, record.name, complaint.describe()))
+            record.notes.append(f"known complaint of the kernel: {complaint.text}")
+        elif any(word in complaint.describe() for word in tolerated):
+            record.notes.append(f"the kernel complained, as it may: {complaint.text}")
+        else:
+            host.say(f"the guest's kernel complains: {complaint.text}")
+            record.notes += [f"kernel log: {line}" for line in complaint.lines[:40]]
+            wrong.append(f"the kernel complained: {complaint.describe()}")
+    if wrong:
+        more = f" (and {len(wrong) - 4} more)" if len(wrong) > 4 else ""
+        raise Misbehaved("; ".join(dict.fromkeys(wrong[:4])) + more)
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
@@ -81,15 +161,16 @@ def write_lines(path: Path, lines: list[str]) -> None:
 
 def end(link: Link, host: HostTarget, damage: Exception | None) -> None:
     """Take the link away; replace the guest when it is damaged or does not let go of it."""
+    if damage is not None:
+        # A damaged guest might take its time; it is given up, and the devices with it.
+        host.discard(str(damage))
+        link.abandon()
+        return
     try:
         link.end()
     except (GuestDied, GuestWedged, Unmet) as error:
-        host.discard(str(damage or error))
-        if damage is None:
-            raise
-    else:
-        if damage is not None:
-            host.discard(str(damage))
+        host.discard(str(error))
+        raise
 
 
 @pytest.fixture

@@ -3,33 +3,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rpmsg_conformance import capture, sim_trace
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
 from rpmsg_conformance.guest import Bundle, Guest
+from rpmsg_conformance.kernel_log import Complaint, complaints
 from rpmsg_conformance.link import Link
 from rpmsg_conformance.results import CAPTURE, Evidence
 from rpmsg_conformance.verdicts import Outcome
 
-#: What a kernel writes when it has caught itself, or a driver, at something.
-_COMPLAINT = re.compile(
-    r"WARNING: |BUG: |Oops|Kernel panic|INFO: (task|rcu)|possible (circular|recursive|irq)|"
-    r"Voluntary context switch within RCU|sleeping function called"
-)
-
-
-def complaints(lines: Sequence[str]) -> list[str]:
-    """The lines of a kernel log that say that something is wrong in the kernel."""
-    return [line for line in lines if _COMPLAINT.search(line)]
-
 
 @dataclass
 class HostTarget:
-    """Where links come from. Boots no guest before the first one is asked for."""
+    """Where links come from. Boots no guest before the first one is asked for.
+
+    The first exchange over each new guest's first link is part of its boot: what the kernel says
+    once in its life it has said before a case begins.
+    """
 
     bundle: Bundle
     qemu: Path
@@ -39,29 +32,63 @@ class HostTarget:
     timeout_factor: float
     say: Callable[[str], None]
     """Tells the user what takes time."""
+    role: str = ""
+    """What this guest is for, when it is not the one that most cases run on."""
 
     def __post_init__(self) -> None:
         self._guest: Guest | None = None
         self._booted = 0
+        self._ready = False
         self._kernel_log_mark: int | None = None
         self._last_words: list[str] = []
-        #: The link of the present case, once it has one.
+        self._others: list[HostTarget] = []
+        #: The first link of the present case, once it has one.
         self.case_link: Link | None = None
+        self.boot_complaints: list[Complaint] = []
+        """What the kernels complained of during boot and their first exchange."""
+        self.known_complaints: list[tuple[str, str, str]] = []
+        """What the baseline explains: requirement, case, and the complaint."""
 
-    def guest(self) -> Guest:
-        """A guest that lives; boots one if there is none. Raises TargetUnreachable."""
+    def another(self, role: str) -> HostTarget:
+        """A further guest of the same kind, beside this one; it ends with this target."""
+        other = replace(self, folder=self.folder / role.replace(" ", "-"), role=role)
+        self._others.append(other)
+        return other
+
+    def begin_boot(self) -> None:
+        """Start booting a guest, if there is none, without waiting for it."""
         if self._guest is not None and not self._guest.alive:
             self.discard("it had ended")
         if self._guest is None:
             self._booted += 1
             self._kernel_log_mark = None
-            self.say(f"booting {self.bundle.name}: {self.bundle.package or self.bundle.kernel}")
+            self._ready = False
+            what = self.bundle.package or self.bundle.kernel
+            role = f" ({self.role})" if self.role else ""
+            self.say(f"booting {self.bundle.name}{role}: {what}")
             folder = self.folder / f"guest-{self._booted}"
             self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor)
+
+    def guest(self) -> Guest:
+        """A guest that lives; boots one if there is none.
+
+        Raises TargetUnreachable, and Unmet, GuestDied or GuestWedged when its first exchange fails.
+        """
+        self.begin_boot()
+        assert self._guest is not None
+        if not self._ready:
+            try:
+                self._guest.await_boot()
+            except BaseException:
+                self._guest = None
+                raise
+            role = f" ({self.role})" if self.role else ""
             self.say(
-                f"Linux {self._guest.kernel_release} on QEMU {self._guest.qemu_version}, "
+                f"Linux {self._guest.kernel_release} on QEMU {self._guest.qemu_version}{role}, "
                 f"up after {self._guest.boot_seconds:.1f} s"
             )
+            self._ready = True
+            self._first_exchange()
         return self._guest
 
     def discard(self, why: str) -> None:
@@ -78,6 +105,7 @@ class HostTarget:
         vq_size: int = 256,
         services: tuple[str, ...] = (),
         options: tuple[str, ...] = (),
+        num_vqs: int = 2,
     ) -> Link:
         """Plug a fresh simulator into the guest, ``options`` on its command line; it logs to ``log``."""
         guest = self.guest()
@@ -89,6 +117,7 @@ class HostTarget:
                 vq_size=vq_size,
                 services=services,
                 options=options,
+                num_vqs=num_vqs,
                 timeout_factor=self.timeout_factor,
             )
         except (GuestDied, GuestWedged, Unmet) as error:
@@ -100,8 +129,6 @@ class HostTarget:
         if self._guest is None:
             return []
         lines, self._kernel_log_mark = self._guest.agent.dmesg(self._kernel_log_mark)
-        for complaint in complaints(lines):
-            self.say(f"the guest's kernel complains: {complaint}")
         with (self._guest.folder / "dmesg.txt").open("a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
         return lines
@@ -126,11 +153,9 @@ class HostTarget:
 
         Raises TargetUnreachable when no guest can be booted.
         """
-        log = self.folder / "sanity-sim.log"
         try:
-            link = self.new_link(log)
-            link.check_alive()
-            link.end()
+            self.guest()
+            self._exchange(self.folder / "sanity-sim.log")
         except (Unmet, GuestDied, GuestWedged) as error:
             self.discard("the sanity exchange failed")
             tail = "".join(f"\n    {line}" for line in self._last_words)
@@ -145,15 +170,29 @@ class HostTarget:
             "kernel": self.bundle.kernel_release,
             "arch": self.bundle.arch,
         }
-        if self._guest is not None:
+        if self._guest is not None and self._ready:
             described["kernel"] = self._guest.kernel_release
             described["qemu"] = self._guest.qemu_version
         return described
 
     def close(self) -> None:
-        """End the guest."""
+        """End the guest, and those beside it."""
+        for other in self._others:
+            other.close()
         if self._guest is not None:
             self._guest.stop()
             self._guest = None
 
+    def _exchange(self, log: Path) -> None:
+        link = self.new_link(log)
+        link.check_alive()
+        link.end()
 
+    def _first_exchange(self) -> None:
+        """The exchange that belongs to the boot. Raises Unmet, GuestDied and GuestWedged."""
+        try:
+            self._exchange(self.folder / "boot-sim.log")
+        except (Unmet, GuestDied, GuestWedged) as error:
+            self.discard(f"its first exchange failed: {error}")
+            raise
+        self.boot_complaints += complaints(self.kernel_log())

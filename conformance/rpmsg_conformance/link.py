@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rpmsg_conformance import processes
-from rpmsg_conformance.agent import AgentClient, Reply
-from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
-from rpmsg_conformance.guest import Guest
+from rpmsg_conformance.agent import AgentClient, Pending, Reply
+from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet, expect_equal
+from rpmsg_conformance.guest import Guest, Plugged
 from rpmsg_conformance.qmp import QmpError
 from rpmsg_conformance.sim import RpcError, Simulator, SimulatorError
 
 RPMSG_DEVICES = "/sys/bus/rpmsg/devices"
+VIRTIO_DRIVER = "/sys/bus/virtio/drivers/virtio_rpmsg_bus"
 RPMSG_CLASS = "/sys/class/rpmsg"
 
 #: Linux gives a character device to channels of this name by itself.
@@ -59,12 +60,16 @@ class Link:
         vq_size: int = 256,
         services: Sequence[str] = (),
         options: Sequence[str] = (),
+        num_vqs: int = 2,
         timeout_factor: float = 1.0,
     ) -> None:
         self.guest = guest
         self.vq_size = vq_size
+        self._num_vqs = num_vqs
         self._open: list[int] = []
         self._device: str | None = None
+        self._plugged: Plugged | None = None
+        self._exit_status: int | None = None
         self._folder = processes.temporary_folder()
         self._simulator: Simulator | None = None
         try:
@@ -72,12 +77,7 @@ class Link:
                 program, self._folder, log, services, options, timeout_factor=timeout_factor
             )
             self.sim = self._simulator.control
-            try:
-                self._plugged = guest.plug(self._simulator.socket_path, vq_size)
-            except QmpError as error:
-                raise SimulatorError(
-                    f"{error}; rpmsg-sim: {self._simulator.log_tail()}"
-                ) from error
+            self.plug()
         except BaseException:
             self._drop_simulator()
             raise
@@ -88,6 +88,11 @@ class Link:
         if self._simulator is None:
             raise SimulatorError("the link has ended, and its simulator with it")
         return self._simulator
+
+    @property
+    def exit_status(self) -> int | None:
+        """How the simulator's process ended; None before end(), and when it had to be killed."""
+        return self._exit_status
 
     @property
     def agent(self) -> AgentClient:
@@ -103,11 +108,72 @@ class Link:
     def device(self) -> str:
         """The device's name on the guest's virtio bus. Raises Unmet when its driver is not ready."""
         if self._device is None:
-            self.sim.wait_event("driver_ok", expected="the guest's driver sets DRIVER_OK")
-            self._device = self.guest.virtio_device(self._plugged)
-        if self._device is None:
-            raise Unmet("the plugged device is on the guest's virtio bus", "it is not")
+            self.sim.wait_event(
+                "driver_ok", since=self._mark, expected="the guest's driver sets DRIVER_OK"
+            )
+            self._device = self.virtio_device
         return self._device
+
+    @property
+    def virtio_device(self) -> str:
+        """The device's name on the guest's virtio bus, whatever has become of its driver. Unmet."""
+        name = self.guest.virtio_device(self.plugged)
+        if name is None:
+            raise Unmet("the plugged device is on the guest's virtio bus", "it is not")
+        return name
+
+    @property
+    def plugged(self) -> Plugged:
+        """The device in QEMU. Raises SimulatorError while it is unplugged."""
+        if self._plugged is None:
+            raise SimulatorError("the device is unplugged")
+        return self._plugged
+
+    def plug(self) -> None:
+        """Plug a device of the simulator's into the guest again, after unplug() or removed()."""
+        self._mark = self.sim.mark()
+        try:
+            self._plugged = self.guest.plug(
+                self.simulator.socket_path, self.vq_size, self._num_vqs
+            )
+        except QmpError as error:
+            raise SimulatorError(f"{error}; rpmsg-sim: {self.simulator.log_tail()}") from error
+
+    def unplug(self) -> None:
+        """Have the guest remove the device, and take it from QEMU; the simulator stays.
+
+        Open files stay open. Raises Unmet, GuestWedged and GuestDied.
+        """
+        plugged, self._plugged, self._device = self.plugged, None, None
+        self.guest.unplug(plugged)
+
+    def begin_removal(self, worker: int) -> Pending:
+        """Have the guest's kernel remove the device, in a worker of the agent: it may take long.
+
+        The caller waits for it, and then calls removed().
+        """
+        paths = self.guest.remove_files(self.plugged)
+        expect_equal("PCI devices behind the link's port", len(paths), 1)
+        return self.agent.submit("file_write", worker=worker, path=paths[0], data="1")
+
+    def removed(self) -> None:
+        """Take the device from QEMU whose removal begin_removal() began and which has ended."""
+        plugged, self._plugged, self._device = self.plugged, None, None
+        self.guest.take_away(plugged)
+
+    def forget_device(self) -> None:
+        """The guest's driver starts anew: the next look at ``device`` waits for its DRIVER_OK."""
+        self._mark, self._device = self.sim.mark(), None
+
+    def unbind(self) -> None:
+        """Take the virtio driver off the device, by the bus's own file. Raises Unmet."""
+        name = self.device
+        self.forget_device()
+        self.agent.write_file(f"{VIRTIO_DRIVER}/unbind", name).expect_success()
+
+    def bind(self) -> None:
+        """Give the virtio driver the device again. Raises Unmet."""
+        self.agent.write_file(f"{VIRTIO_DRIVER}/bind", self.virtio_device).expect_success()
 
     def announce(
         self, name: str = CHAR_CHANNEL, kind: str = "echo", addr: int | None = None
@@ -188,10 +254,13 @@ class Link:
     def check_alive(self) -> None:
         """Show that the guest and the link still serve: a ping, and one echo on a new channel.
 
-        Buffers that the case held are given back first. Raises GuestWedged, GuestDied.
+        Buffers that the case held are given back first; a device that the case has unplugged is
+        plugged again. Raises GuestWedged, GuestDied.
         """
         self.agent.call("ping")
         try:
+            if self._plugged is None:
+                self.plug()
             for queue in (0, 1):
                 self.sim.release(queue)
             channel = self.announce()
@@ -215,14 +284,24 @@ class Link:
             for fd in self._open:
                 self.agent.try_call("close", fd=fd)
             self._open.clear()
-            self.guest.unplug(self._plugged)
+            if self._plugged is not None:
+                self.unplug()
+            if self.simulator.running:
+                self.sim.mark()
         finally:
             self._drop_simulator()
+
+    def abandon(self) -> None:
+        """End the simulator of a link whose guest is gone or beyond repair; the events stay."""
+        if self.simulator.running:
+            self.sim.mark()
+        self._drop_simulator()
 
     def _channel_names(self) -> list[str]:
         return [str(channel["device"]) for channel in self.agent.channels(self.device)]
 
     def _drop_simulator(self) -> None:
         if self._simulator is not None:
-            self._simulator.stop()
+            self._exit_status = self._simulator.stop()
+            self._simulator = None
         processes.remove_folder(self._folder)

@@ -26,6 +26,7 @@ from rpmsg_conformance.catalogue import Catalogue, Level
 from rpmsg_conformance.expect import (
     Blocked,
     CaseTimeout,
+    Misbehaved,
     TargetDied,
     TargetUnreachable,
     TargetWedged,
@@ -66,6 +67,7 @@ record_key = pytest.StashKey[CaseResult]()
 target_key = pytest.StashKey[Target]()
 #: What every random choice of a run begins with.
 seed_key = pytest.StashKey[int]()
+baseline_key = pytest.StashKey[Baseline]()
 
 
 class ConformPlugin:
@@ -129,6 +131,8 @@ class ConformPlugin:
             "deadline(seconds): how long the case may take",
             "patient: the case mostly waits, so it runs last",
             "device(vq_size=N, services=[...]): what the case's own device looks like",
+            "tolerates(*texts): rules that this case makes the host break, complaints it may cause",
+            "destructive: the case damages the guest, which is then replaced",
             "provokes: the case makes the remote do what the suite would otherwise note",
         ):
             config.addinivalue_line("markers", line)
@@ -169,6 +173,7 @@ class ConformPlugin:
                 shuffle=self._seed if self._shuffle else None,
             )
             self.baseline = self._load_baseline(names)
+            session.config.stash[baseline_key] = self.baseline
         except Exception as error:  # a wrong name or a bad file; judged by the command line
             self.usage_error = error
             return
@@ -327,7 +332,7 @@ class ConformPlugin:
         record.expected = record.observed = ""
         if isinstance(error, Unmet):
             record.expected, record.observed = error.expected, error.observed
-        elif isinstance(error, AssertionError):
+        elif isinstance(error, (AssertionError, Misbehaved)):
             record.observed = str(error)
         if ended is Outcome.BLOCKED and isinstance(error, Unmet):
             record.message = f"prerequisite not met: {error}"
@@ -362,6 +367,7 @@ _SEVERITY = (
     Outcome.SKIPPED,
     Outcome.UNMET,
     Outcome.BLOCKED,
+    Outcome.MISBEHAVED,
     Outcome.TIMEOUT,
     Outcome.WEDGED,
     Outcome.DIED,
@@ -372,6 +378,8 @@ _SEVERITY = (
 def _classify(error: BaseException, when: str) -> Outcome:
     if isinstance(error, pytest.skip.Exception):
         return Outcome.SKIPPED
+    if isinstance(error, Misbehaved):
+        return Outcome.MISBEHAVED
     if isinstance(error, TargetDied):
         return Outcome.DIED
     if isinstance(error, TargetWedged):

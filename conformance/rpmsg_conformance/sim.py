@@ -324,10 +324,12 @@ class Simulator:
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return " | ".join(text.splitlines()[-lines:]) or "its log is empty"
 
-    def stop(self) -> None:
-        """End it and close the control connection."""
+    def stop(self) -> int | None:
+        """End it and close the control connection; its exit status, None when a signal ended it."""
         self.control.close()
         self._child.stop()
+        status = self._child.process.returncode
+        return status if status >= 0 else None
 
     def _await_ready(self, descriptor: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout

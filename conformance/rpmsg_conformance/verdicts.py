@@ -31,6 +31,7 @@ class Outcome(enum.StrEnum):
 
     MET = "met"
     UNMET = "unmet"
+    MISBEHAVED = "misbehaved"
     WEDGED = "wedged"
     DIED = "died"
     TIMEOUT = "timeout"
@@ -84,6 +85,7 @@ def decide(outcome: Outcome, level: Level) -> Verdict:
             return Verdict.FAIL
         return Verdict.WARN if level is Level.SHOULD else Verdict.INFO
     return {
+        Outcome.MISBEHAVED: Verdict.FAIL,
         Outcome.WEDGED: Verdict.WEDGED,
         Outcome.DIED: Verdict.DIED,
         Outcome.TIMEOUT: Verdict.TIMEOUT,

@@ -26,6 +26,13 @@ reason = '''two
 """
 
 
+COMPLAINT = """[[complaint]]
+requirement = "BF-001"
+seen = "scheduling while atomic"
+reason = "known"
+"""
+
+
 def load(folder: Path, small: Catalogue, text: str) -> Baseline:
     path = folder / "guest.toml"
     path.write_text(text)
@@ -130,6 +137,10 @@ def test_baseline_expired_entry_is_stale(tmp_path: Path, small_catalogue: Catalo
         (ENTRY + 'expires = "soon"\n', "'expires' is not a date"),
         ("[[deviations]]\n", "unknown key 'deviations'"),
         ("[[deviation\n", "not valid TOML"),
+        (COMPLAINT.replace("BF-001", "BF-099"), "no requirement 'BF-099'"),
+        (COMPLAINT.replace("seen", "saw"), ":1: 'seen' is missing"),
+        (COMPLAINT + "trace = 'f'\n", "'trace' is not a list of names"),
+        ("complaint = [{}]\n", "its own \\[\\[complaint\\]\\] line"),
         ("deviation = [{}]\n", "its own \\[\\[deviation\\]\\] line"),
     ],
 )
@@ -138,6 +149,17 @@ def test_baseline_mistake_is_named(
 ) -> None:
     with pytest.raises(BaselineError, match=complaint):
         load(tmp_path, small_catalogue, text)
+
+
+def test_baseline_complaint_is_known_by_text_and_trace(
+    tmp_path: Path, small_catalogue: Catalogue
+) -> None:
+    known = load(tmp_path, small_catalogue, COMPLAINT + 'trace = ["f", "g"]\n')
+    text = "BUG: scheduling while atomic: init/1"
+    entry = known.explain(text, ["x", "f", "y", "g"])
+    assert entry is not None and entry.requirement == "BF-001"
+    assert known.explain(text, ["f"]) is None
+    assert known.explain("BUG: another", ["f", "g"]) is None
 
 
 def test_baseline_shipped_ones_are_valid() -> None:

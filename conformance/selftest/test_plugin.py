@@ -125,6 +125,7 @@ def only(plugin: ConformPlugin) -> CaseResult:
         ("pass", Outcome.MET, Verdict.PASS),
         ("raise Unmet('a', 'b')", Outcome.UNMET, Verdict.FAIL),
         ("assert 1 == 2", Outcome.UNMET, Verdict.FAIL),
+        ("raise Misbehaved('rule')", Outcome.MISBEHAVED, Verdict.FAIL),
         ("raise GuestDied('gone')", Outcome.DIED, Verdict.DIED),
         ("raise GuestWedged('mute')", Outcome.WEDGED, Verdict.WEDGED),
         ("raise Blocked('later')", Outcome.BLOCKED, Verdict.BLOCKED),

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Complaints of a kernel: what it writes into its log when it has caught itself at something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+#: First lines of what a kernel reports of itself, its lock checker, KASAN, UBSAN and allocators.
+_COMPLAINT = re.compile(
+    r"WARNING: |BUG: |BUG at |Oops|Kernel panic|Internal error: |Unable to handle kernel|"
+    r"INFO: (task|rcu|trying)|possible (circular|recursive|irq)|inconsistent lock state|"
+    r"KASAN: |UBSAN: |KFENCE: |refcount_t: |list_(add|del) corruption|page allocation failure|"
+    r"Voluntary context switch within RCU|sleeping function called|scheduling while atomic|"
+    r"suspicious RCU usage|cannot create duplicate filename|tried to init an initialized object"
+)
+
+#: A report begins with a line of scissors; its last line, where it has one.
+_CUT = "------------[ cut here ]"
+_END = re.compile(r"---\[ end trace|=+$")
+
+#: Lines of a report that belong to it at most, and functions of its trace that are named.
+_REPORT_LINES = 60
+_NAMED = 24
+
+#: "[ 12.3] <4> " as the agent's client writes it, and names in lines of a call trace.
+_PREFIX = re.compile(r"^\[\s*([0-9.]+)\] <\d> ?")
+_X86 = re.compile(r"^ (?:<TASK> )?(?!\? )([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?$")
+_ARM = re.compile(r"^ ?(?:\[<[0-9a-f]+>\] \()?([A-Za-z_][\w.]*)(?: \[\w+\])?(?:\))? from ")
+
+#: What follows the first line when that says everything.
+_HEADING = re.compile(r"^(Modules linked in|CPU: |Hardware name|Call [Tt]race|[=-]{5}|\s*$)")
+
+#: Where every trace begins, whatever it is about.
+_PLUMBING = re.compile(r"^(_*(un)?wind|show_stack|dump_stack|__warn|warn_slowpath|c_backtrace)")
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One report in a kernel's log."""
+
+    text: str
+    """The line that says what happened."""
+    trace: tuple[str, ...]
+    """Functions of its call trace, innermost first, those of every trace left out."""
+    lines: tuple[str, ...]
+    """The whole report."""
+
+    def describe(self) -> str:
+        """The report in one line: what happened, and on which way it was reached."""
+        if not self.trace:
+            return self.text
+        more = " < ..." if len(self.trace) > _NAMED else ""
+        return f"{self.text}; in {' < '.join(self.trace[:_NAMED])}{more}"
+
+
+def complaints(lines: Sequence[str]) -> list[Complaint]:
+    """The complaints in lines of a kernel log, each with its call trace."""
+    found = []
+    number = 0
+    while number < len(lines):
+        if not _COMPLAINT.search(_text(lines[number])):
+            number += 1
+            continue
+        end = _end_of_report(lines, number)
+        found.append(_complaint(lines[number:end]))
+        number = end
+    return found
+
+
+def _end_of_report(lines: Sequence[str], start: int) -> int:
+    """Number of the first line that no longer belongs to the report that begins at ``start``."""
+    for number in range(start + 1, min(len(lines), start + _REPORT_LINES)):
+        text = _text(lines[number])
+        if _END.search(text):
+            return number + 1
+        if text.startswith(_CUT):
+            return number
+    # Without a last line: as far as the trace goes.
+    end = start + 1
+    for number in range(start + 1, min(len(lines), start + _REPORT_LINES)):
+        if _function(_text(lines[number])) is not None:
+            end = number + 1
+    return end
+
+
+def _complaint(report: Sequence[str]) -> Complaint:
+    functions: list[str] = []
+    for line in report:
+        function = _function(_text(line))
+        if function is not None and not _PLUMBING.match(function):
+            functions.append(function)
+    text = _text(report[0]).strip()
+    if len(report) > 1 and not _HEADING.match(_text(report[1])):
+        text += f": {_text(report[1]).strip()}"
+    return Complaint(text, tuple(_unrepeated(functions)), tuple(report))
+
+
+def _unrepeated(names: Iterable[str]) -> list[str]:
+    result: list[str] = []
+    for name in names:
+        if not result or result[-1] != name:
+            result.append(name)
+    return result
+
+
+def _text(line: str) -> str:
+    return _PREFIX.sub("", line)
+
+
+def _function(text: str) -> str | None:
+    for pattern in (_X86, _ARM):
+        if match := pattern.match(text):
+            return match.group(1)
+    return None
