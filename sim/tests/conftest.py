@@ -51,6 +51,12 @@ def run(binary: str) -> Run:
     return run_it
 
 
+@pytest.fixture
+def instrumented(run: Run) -> bool:
+    """Is this build one with a sanitizer or coverage, slow and with system calls of its own?"""
+    return "which is instrumented" in " ".join(run("--help").stdout.split())
+
+
 def wait_ready(fd: int, process: subprocess.Popen[bytes], log: Path) -> None:
     with os.fdopen(fd, "rb") as ready:
         said = ready.read()

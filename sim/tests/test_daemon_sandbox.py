@@ -21,18 +21,11 @@ from daemon_frontend import (
     Connect,
     FrontEnd,
     Host,
-    Run,
     Sim,
     Start,
 )
 
 SECCOMP_OFF, SECCOMP_FILTER = "0", "2"  # proc(5), Seccomp
-
-
-@pytest.fixture
-def instrumented(run: Run) -> bool:
-    """Is this build one whose sanitizer or coverage makes system calls of its own?"""
-    return "which is instrumented" in " ".join(run("--help").stdout.split())
 
 
 def status(sim: Sim, name: str) -> str:
