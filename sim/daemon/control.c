@@ -150,7 +150,7 @@ static void update_wanted(struct control *control)
 
 	for (struct control_client *client = control->clients; client; client = client->next)
 		wanted |= client->types;
-	control->events->wanted = wanted;
+	control->events.wanted = wanted;
 }
 
 static void subscribe(void *ctx, uint32_t types, const char *remote)
@@ -362,11 +362,11 @@ void control_init(struct control *control, struct events *events, struct rpc *rp
 {
 	memset(control, 0, sizeof(*control));
 	list_init(&control->waiting);
-	control->events = events;
 	control->rpc = rpc;
 	listener_init(&control->listener);
-	events->deliver = deliver_event;
-	events->ctx = control;
+	control->events.deliver = deliver_event;
+	control->events.ctx = control;
+	events_listen(events, &control->events);
 	rpc->subscribe = subscribe;
 }
 

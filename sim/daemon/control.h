@@ -29,7 +29,7 @@ struct control_client;
 
 struct control {
 	uv_loop_t *loop;
-	struct events *events;
+	struct events_listener events;
 	struct rpc *rpc;
 	struct listener listener;
 	struct control_client *clients; /* list */
@@ -44,7 +44,7 @@ struct control {
 /**
  * control_init() - a control socket that does not listen yet
  * @control: control
- * @events: delivered to subscribers; its deliver callback is taken
+ * @events: delivered to subscribers
  * @rpc: serves requests; its subscribe callback is taken
  */
 void control_init(struct control *control, struct events *events, struct rpc *rpc);

@@ -18,10 +18,13 @@
 #include "daemon/log.h"
 #include "daemon/rpc.h"
 #include "daemon/sandbox.h"
+#include "daemon/scenario_run.h"
 #include "remote/pacing.h"
 
 /* What ends the program, cleanly. SIGHUP: the terminal went away. */
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+#define EXIT_USAGE 2
 
 #define SIGNAL_COUNT (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
 
@@ -34,6 +37,9 @@ struct daemon {
 	unsigned int serving; /* instances that a front-end can still come to */
 	struct control control;
 	struct rpc rpc;
+	struct scenario **scenarios; /* one a remote, in their order, or NULL */
+	unsigned int scenarios_left; /* that did not end yet */
+	bool bad_scenario;
 	bool loop_open, signals_open, guard_open, stopping;
 };
 
@@ -42,6 +48,11 @@ static void stop(struct daemon *daemon)
 	if (daemon->stopping)
 		return;
 	daemon->stopping = true;
+	/* Judged while the remotes are as the host left them. */
+	for (struct instance *i = daemon->registry.first; i; i = i->next) {
+		if (i->scenario)
+			scenario_run_stop(i->scenario);
+	}
 	for (struct instance *i = daemon->registry.first; i; i = i->next)
 		instance_stop(i);
 	control_stop(&daemon->control);
@@ -114,6 +125,71 @@ static int open_loop(struct daemon *daemon)
 	return catch_signals(daemon);
 }
 
+/* ---- scenarios -------------------------------------------------------------------------- */
+
+static int begin_scenario(struct daemon *daemon, const struct scenario *scenario,
+			  struct instance *instance)
+{
+	const struct options *options = daemon->options;
+	struct scenario_error error = {0};
+	struct scenario_run *run;
+	int ret = scenario_run_begin(&run, scenario, instance, options->seed_given,
+				     options->check_given, &error);
+
+	if (ret) {
+		log_error("%s", error.text[0] ? error.text : "out of memory");
+		daemon->bad_scenario = true;
+	}
+	return ret;
+}
+
+static void on_scenario_ended(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	if (--daemon->scenarios_left == 0)
+		stop(daemon);
+}
+
+static void start_scenarios(struct daemon *daemon)
+{
+	for (struct instance *i = daemon->registry.first; i; i = i->next) {
+		if (!i->scenario)
+			continue;
+		daemon->scenarios_left++;
+		scenario_run_start(i->scenario, &daemon->loop, on_scenario_ended, daemon);
+	}
+}
+
+/* All files before anything is done: what is wrong with one leaves nothing behind. */
+static int read_scenarios(struct daemon *daemon)
+{
+	const struct options *options = daemon->options;
+	struct scenario_error error;
+	int ret = 0;
+
+	daemon->scenarios = calloc(options->remote_count, sizeof(*daemon->scenarios));
+	if (!daemon->scenarios)
+		return -ENOMEM;
+	for (size_t i = 0; ret == 0 && i < options->remote_count; i++) {
+		if (options->remotes[i].scenario)
+			ret = scenario_read(options->remotes[i].scenario, &daemon->scenarios[i],
+					    &error);
+	}
+	if (ret)
+		fprintf(stderr, "rpmsg-sim: %s\n", error.text);
+	return ret;
+}
+
+static void free_scenarios(struct daemon *daemon)
+{
+	for (size_t i = 0; daemon->scenarios && i < daemon->options->remote_count; i++)
+		scenario_free(daemon->scenarios[i]);
+	free(daemon->scenarios);
+}
+
+/* ---- remotes ---------------------------------------------------------------------------- */
+
 /* Instances with a static address first: dynamic ones then find what is left. */
 static int announce_services(struct instance *instance, const struct options_remote *remote,
 			     bool dynamic)
@@ -162,8 +238,9 @@ static int set_behaviour(struct instance *instance, const struct options_remote 
 	return ret;
 }
 
-static int add_remote(struct daemon *daemon, const struct options_remote *remote)
+static int add_remote(struct daemon *daemon, size_t index)
 {
+	const struct options_remote *remote = &daemon->options->remotes[index];
 	struct instance *instance = calloc(1, sizeof(*instance));
 	int ret =
 		instance ? instance_init(instance, remote->name, &remote->config, &daemon->registry)
@@ -178,7 +255,11 @@ static int add_remote(struct daemon *daemon, const struct options_remote *remote
 	ret = set_behaviour(instance, remote);
 	if (ret == 0)
 		ret = announce_services(instance, remote, false);
-	return ret ? ret : announce_services(instance, remote, true);
+	if (ret == 0)
+		ret = announce_services(instance, remote, true);
+	if (ret == 0 && daemon->scenarios[index])
+		ret = begin_scenario(daemon, daemon->scenarios[index], instance);
+	return ret;
 }
 
 /* ---- where front-ends come from --------------------------------------------------------- */
@@ -314,7 +395,7 @@ static int start(struct daemon *daemon)
 	if (options->remote_count > 1)
 		allow_many_descriptors();
 	for (size_t i = 0; ret == 0 && i < options->remote_count; i++)
-		ret = add_remote(daemon, &options->remotes[i]);
+		ret = add_remote(daemon, i);
 	if (ret == 0)
 		ret = open_front_ends(daemon);
 	if (ret == 0 && options->capture)
@@ -328,6 +409,8 @@ static int start(struct daemon *daemon)
 	daemon->guard_open = ret == 0;
 	if (ret == 0)
 		ret = enter_sandbox(daemon);
+	if (ret == 0)
+		start_scenarios(daemon);
 	if (ret == 0 && options->ready_fd >= 0)
 		ret = tell_ready(options->ready_fd);
 	return ret;
@@ -338,7 +421,7 @@ static void log_serving(const struct daemon *daemon)
 	unsigned int remotes = daemon->registry.count;
 
 	log_info("serving %u remote%s, seed %" PRIu64 "; %s", remotes, remotes == 1 ? "" : "s",
-		 daemon->options->seed,
+		 daemon->registry.first->config.seed,
 		 daemon->options->once ? "ends after the first front-end"
 				       : "one front-end at a time");
 }
@@ -360,6 +443,15 @@ static bool broke_a_must(const struct registry *registry)
 	return total != 0;
 }
 
+static bool scenario_failed(const struct registry *registry)
+{
+	bool failed = false;
+
+	for (const struct instance *i = registry->first; i; i = i->next)
+		failed |= i->scenario && scenario_run_failed(i->scenario);
+	return failed;
+}
+
 static void free_remotes(struct registry *registry)
 {
 	while (registry->first) {
@@ -367,6 +459,7 @@ static void free_remotes(struct registry *registry)
 
 		registry->first = instance->next;
 		instance_free(instance);
+		scenario_run_free(instance->scenario);
 		free(instance);
 	}
 }
@@ -375,7 +468,7 @@ int daemon_run(const struct options *options)
 {
 	/* On the heap for its size alone: there is one. */
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
-	bool failed;
+	bool failed, bad;
 	int ret;
 
 	if (!daemon) {
@@ -383,6 +476,12 @@ int daemon_run(const struct options *options)
 		return 1;
 	}
 	daemon->options = options;
+	ret = read_scenarios(daemon);
+	if (ret) {
+		free_scenarios(daemon);
+		free(daemon);
+		return EXIT_USAGE;
+	}
 	daemon->rpc.registry = &daemon->registry;
 	control_init(&daemon->control, &daemon->registry.events, &daemon->rpc);
 	ret = start(daemon);
@@ -394,8 +493,11 @@ int daemon_run(const struct options *options)
 		uv_run(&daemon->loop, UV_RUN_DEFAULT);
 		uv_loop_close(&daemon->loop);
 	}
-	failed = ret || daemon->registry.recorder.failed || broke_a_must(&daemon->registry);
+	failed = ret || daemon->registry.recorder.failed || broke_a_must(&daemon->registry) ||
+		 scenario_failed(&daemon->registry);
+	bad = daemon->bad_scenario;
 	free_remotes(&daemon->registry);
+	free_scenarios(daemon);
 	free(daemon);
-	return failed ? 1 : 0;
+	return bad ? EXIT_USAGE : failed ? 1 : 0;
 }

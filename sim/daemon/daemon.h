@@ -15,7 +15,8 @@
  * Ends at SIGTERM, SIGINT and SIGHUP, or when no front-end can come any more (--once, connected
  * --fd). Socket files are removed in every case. What goes wrong is logged.
  *
- * Return: exit status: 0, or 1 when it could not start or go on.
+ * Return: exit status: 0; 1 when it could not start or go on, or when something that it was to
+ * judge did not hold; 2 for a scenario file that is wrong.
  */
 int daemon_run(const struct options *options);
 

@@ -19,6 +19,16 @@ const char *event_type_name(enum event_type type)
 	return type < EVENT_TYPE_COUNT ? type_names[type] : NULL;
 }
 
+void events_listen(struct events *events, struct events_listener *listener)
+{
+	struct events_listener **link = &events->listeners;
+
+	while (*link)
+		link = &(*link)->next;
+	listener->next = NULL;
+	*link = listener;
+}
+
 json_t *events_number(uint64_t value)
 {
 	if (value <= INT64_MAX)
@@ -70,7 +80,11 @@ json_t *events_bytes(struct events *events, const uint8_t *bytes, size_t size)
 static bool begin(struct events *events, enum event_type type)
 {
 	events->seq++;
-	return events->wanted & EVENT_BIT(type);
+	for (const struct events_listener *l = events->listeners; l; l = l->next) {
+		if (l->wanted & EVENT_BIT(type))
+			return true;
+	}
+	return false;
 }
 
 /* Takes params over. Without memory for it the event is lost; its number shows the gap. */
@@ -86,8 +100,10 @@ static void publish(struct events *events, const char *remote, enum event_type t
 	json_object_set_new(params, "remote", json_string(remote));
 	notification =
 		json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params);
-	if (notification)
-		events->deliver(events->ctx, type, remote, notification);
+	for (struct events_listener *l = events->listeners; notification && l; l = l->next) {
+		if (l->wanted & EVENT_BIT(type))
+			l->deliver(l->ctx, type, remote, notification);
+	}
 	json_decref(notification);
 }
 

@@ -43,17 +43,30 @@ enum event_type {
 #define EVENT_BIT(type) (UINT32_C(1) << (type))
 #define EVENT_ALL (EVENT_BIT(EVENT_TYPE_COUNT) - 1)
 
-struct events {
-	uint64_t seq;	 /* of the event that happened last, whether anybody saw it or not */
-	uint32_t wanted; /* types that somebody is subscribed to; kept by the owner of deliver */
+/* Somebody who is told of events: the control socket, a scenario. */
+struct events_listener {
+	struct events_listener *next;
+	uint32_t wanted; /* types that it is told of, by EVENT_BIT(); its owner changes it */
 	/*
 	 * One notification, for everybody subscribed to its type; a borrowed reference. remote
 	 * is the very pointer that the caller of events_...() gave.
 	 */
 	void (*deliver)(void *ctx, enum event_type type, const char *remote, json_t *notification);
 	void *ctx;
+};
+
+struct events {
+	uint64_t seq; /* of the event that happened last, whether anybody saw it or not */
+	struct events_listener *listeners;
 	char hex[2 * REMOTE_MAX_PAYLOAD]; /* scratch for payloads */
 };
+
+/**
+ * events_listen() - tell somebody too
+ * @events: events
+ * @listener: with deliver, ctx and wanted set; kept by reference for good
+ */
+void events_listen(struct events *events, struct events_listener *listener);
 
 /**
  * event_type_name() - name of a type, as the method "events" takes it

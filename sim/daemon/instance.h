@@ -61,6 +61,9 @@ struct instance {
 	struct remote *remote;
 	struct remote_config config; /* that the remote was made with; check may change later */
 	struct instance_service *services;
+	const struct script *scripts; /* that services may have (remote/script.h), by reference */
+	size_t script_count;
+	struct scenario_run *scenario; /* that goes on here (daemon/scenario_run.h), or NULL */
 	struct backend backend;
 	struct violation_sink sink;
 

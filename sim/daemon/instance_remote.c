@@ -2,6 +2,8 @@
 /* An instance as the owner of its remote: turns, time, and what is told of it. */
 #include "daemon/instance_internal.h"
 
+#include "daemon/scenario_run.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -180,9 +182,17 @@ static void on_run(uv_idle_t *idle)
 {
 	struct instance *instance = idle->data;
 
-	if (!remote_run(instance->remote, INSTANCE_RUN_BUDGET))
+	unsigned int budget = 0;
+
+	if (instance->scenario) {
+		scenario_run_settle(instance->scenario);
+		budget = scenario_run_budget(instance->scenario);
+	}
+	if (!remote_run(instance->remote, budget ? budget : INSTANCE_RUN_BUDGET))
 		uv_idle_stop(&instance->run);
 	recorder_settle(&instance->registry->recorder);
+	if (instance->scenario)
+		scenario_run_settle(instance->scenario);
 	arm_wakeup(instance);
 	if (instance->life_asked)
 		live_on(instance);

@@ -34,6 +34,9 @@ static int act(const struct options *options)
 	case OPTIONS_LIST_PROFILES:
 		ret = print_profiles(stdout, options->json);
 		break;
+	case OPTIONS_LIST_SCENARIO_KEYS:
+		ret = print_scenario_keys(stdout, options->json);
+		break;
 	case OPTIONS_PRINT_HELP:
 		options_print_help(stdout);
 		break;

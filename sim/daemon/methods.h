@@ -75,6 +75,12 @@ struct method {
 	const char *name;
 	const char *help;
 	bool global; /* about the process: there is no parameter "remote" */
+	bool acts;   /* does something to a remote: scenarios have it as an action */
+	/*
+	 * What can be said against checked parameters without looking at a remote: 0, or what
+	 * method_fail() returns. Called before handle(), and when a scenario is read. May be NULL.
+	 */
+	int (*check)(struct method_call *call);
 	/* Return 0 with call->result set, or what method_fail() and method_refuse() return. */
 	int (*handle)(struct method_call *call);
 	struct method_param params[METHOD_MAX_PARAMS + 1];

@@ -52,7 +52,7 @@ static int find_fault(struct method_call *call, const char *name, enum fault *fa
 	if (fault_find(name, fault) == 0)
 		return 0;
 	return method_fail(call, RPC_INVALID_PARAMS,
-			   "params.name: there is no fault \"%s\": \"faults\" lists them", name);
+			   "params.name: there is no fault \"%s\": --list-faults has them", name);
 }
 
 enum { FAULT_NAME, FAULT_MODE, FAULT_COUNT_ARG, FAULT_ARG, FAULT_AFTER };
@@ -81,33 +81,47 @@ static int read_setting(struct method_call *call, struct fault_setting *setting)
 	return 0;
 }
 
+static int check_fault_set(struct method_call *call)
+{
+	const struct method_arg *arg = &call->args[FAULT_ARG];
+	struct fault_setting setting;
+	const struct fault_info *info;
+	enum fault fault;
+
+	if (find_fault(call, call->args[FAULT_NAME].string, &fault) || read_setting(call, &setting))
+		return -1;
+	info = fault_at(fault);
+	if (arg->given && !info->argument[0])
+		return method_fail(call, RPC_INVALID_PARAMS, "params.arg: %s takes no argument",
+				   info->name);
+	if (arg->given && arg->number > info->max_argument)
+		return method_fail(call, RPC_INVALID_PARAMS,
+				   "params.arg: has to be an integer from 0 to %" PRIu32 " (%s)",
+				   info->max_argument, info->argument);
+	return 0;
+}
+
 static int handle_fault_set(struct method_call *call)
 {
 	struct fault_setting setting;
-	const struct fault_info *info;
 	enum fault fault;
 	int ret;
 
 	if (find_fault(call, call->args[FAULT_NAME].string, &fault) || read_setting(call, &setting))
 		return -1;
-	info = fault_at(fault);
 	ret = remote_fault_set(call->instance->remote, fault, &setting);
-	if (ret == -ERANGE)
-		return method_fail(call, RPC_INVALID_PARAMS,
-				   "params.arg: has to be an integer from 0 to %" PRIu32 " (%s)",
-				   info->max_argument, info->argument);
-	if (ret == -EINVAL)
-		return method_fail(call, RPC_INVALID_PARAMS, "params.arg: %s takes no argument",
-				   info->name);
 	if (ret)
-		return method_refuse(call, ret, "cannot set %s: %s", info->name, strerror(-ret));
+		return method_refuse(call, ret, "cannot set %s: %s", fault_at(fault)->name,
+				     strerror(-ret));
 	instance_schedule(call->instance);
 	return method_answer(call, fault_json(call->instance, fault));
 }
 
 const struct method method_fault_set = {
 	.name = "fault_set",
+	.acts = true,
 	.help = "misbehave from now on, in one way; --list-faults tells what each means",
+	.check = check_fault_set,
 	.handle = handle_fault_set,
 	.params =
 		{
@@ -125,6 +139,15 @@ const struct method method_fault_set = {
 		},
 };
 
+static int check_fault_clear(struct method_call *call)
+{
+	enum fault fault;
+
+	return call->args[FAULT_NAME].given
+		       ? find_fault(call, call->args[FAULT_NAME].string, &fault)
+		       : 0;
+}
+
 static int handle_fault_clear(struct method_call *call)
 {
 	const struct fault_setting off = {.mode = FAULT_MODE_OFF};
@@ -133,8 +156,7 @@ static int handle_fault_clear(struct method_call *call)
 	if (!call->args[FAULT_NAME].given) {
 		remote_fault_clear(call->instance->remote);
 	} else {
-		if (find_fault(call, call->args[FAULT_NAME].string, &fault))
-			return -1;
+		fault_find(call->args[FAULT_NAME].string, &fault); /* it is there: checked */
 		remote_fault_set(call->instance->remote, fault, &off);
 	}
 	instance_schedule(call->instance);
@@ -143,7 +165,9 @@ static int handle_fault_clear(struct method_call *call)
 
 const struct method method_fault_clear = {
 	.name = "fault_clear",
+	.acts = true,
 	.help = "behave again, in one respect or in all",
+	.check = check_fault_clear,
 	.handle = handle_fault_clear,
 	.params = {[FAULT_NAME] = {"name", PARAM_STRING, 1, WORD_MAX, false,
 				   "of the fault; absent: all", NULL}},
@@ -180,6 +204,7 @@ static int handle_check(struct method_call *call)
 
 const struct method method_check = {
 	.name = "check",
+	.acts = true,
 	.help = "judge what the host does from now on, or do not; as --check",
 	.handle = handle_check,
 	.params = {[CHECK_LEVEL] = {"level", PARAM_STRING, 1, 16, true, "how",
@@ -281,6 +306,13 @@ static int read_features(struct method_call *call, struct remote_config *config)
 	return 0;
 }
 
+static int check_configure(struct method_call *call)
+{
+	struct remote_config config = {0};
+
+	return read_names(call, &config) || read_features(call, &config) ? -1 : 0;
+}
+
 static int handle_configure(struct method_call *call)
 {
 	const struct method_arg *args = call->args;
@@ -308,8 +340,10 @@ static int handle_configure(struct method_call *call)
 
 const struct method method_configure = {
 	.name = "configure",
+	.acts = true,
 	.help = "another dialect for the next front-end; counters of the remote begin anew, and "
 		"what is absent stays as it is",
+	.check = check_configure,
 	.handle = handle_configure,
 	.params =
 		{

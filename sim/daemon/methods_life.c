@@ -38,6 +38,7 @@ static int handle_reset(struct method_call *call)
 
 const struct method method_reset = {
 	.name = "reset",
+	.acts = true,
 	.help = "the remote starts again and announces its services anew, as life-reboot does",
 	.handle = handle_reset,
 };
@@ -49,6 +50,7 @@ static int handle_config_change(struct method_call *call)
 
 const struct method method_config_change = {
 	.name = "config_change",
+	.acts = true,
 	.help = "the configuration changes and the driver is told, as life-config-change does",
 	.handle = handle_config_change,
 };
@@ -60,6 +62,7 @@ static int handle_needs_reset(struct method_call *call)
 
 const struct method method_needs_reset = {
 	.name = "needs_reset",
+	.acts = true,
 	.help = "NEEDS_RESET is set and the driver is told, as life-needs-reset does",
 	.handle = handle_needs_reset,
 };
@@ -76,6 +79,7 @@ static int handle_crash(struct method_call *call)
 
 const struct method method_crash = {
 	.name = "crash",
+	.acts = true,
 	.help = "end the connection with the front-end at once, buffers and all",
 	.handle = handle_crash,
 	.params = {[CRASH_DOWN] = {"down_ms", PARAM_NUMBER, 0, DOWN_MAX_MS, false,

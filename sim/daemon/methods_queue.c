@@ -34,6 +34,14 @@ static int set_pace(struct method_call *call, unsigned int queue, const struct p
 	return 0;
 }
 
+static int check_hold(struct method_call *call)
+{
+	if (call->args[HOLD_COUNT].given && call->args[HOLD_EVERY].given)
+		return method_fail(call, RPC_INVALID_PARAMS,
+				   "params.every: excludes params.count: give one");
+	return 0;
+}
+
 static int handle_hold(struct method_call *call)
 {
 	unsigned int queue = (unsigned int)call->args[HOLD_QUEUE].number;
@@ -41,9 +49,6 @@ static int handle_hold(struct method_call *call)
 	struct pace pace = *remote_get_pace(call->instance->remote, queue);
 	int ret = 0;
 
-	if (count->given && every->given)
-		return method_fail(call, RPC_INVALID_PARAMS,
-				   "params.every: excludes params.count: give one");
 	pace.every = (uint32_t)every->number;
 	if (every->given && set_pace(call, queue, &pace))
 		return -1;
@@ -56,7 +61,9 @@ static int handle_hold(struct method_call *call)
 
 const struct method method_hold = {
 	.name = "hold",
+	.acts = true,
 	.help = "queue 1: keep the host's buffers; queue 0: send nothing, or keep what was written",
+	.check = check_hold,
 	.handle = handle_hold,
 	.params =
 		{
@@ -83,6 +90,7 @@ static int handle_release(struct method_call *call)
 
 const struct method method_release = {
 	.name = "release",
+	.acts = true,
 	.help = "return held buffers, oldest first; without count all, and hold no more",
 	.handle = handle_release,
 	.params =
@@ -134,6 +142,7 @@ static int handle_pace(struct method_call *call)
 
 const struct method method_pace = {
 	.name = "pace",
+	.acts = true,
 	.help = "when buffers of a queue go back, and when the host is interrupted; what is absent "
 		"is not paced",
 	.handle = handle_pace,

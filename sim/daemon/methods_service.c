@@ -8,6 +8,7 @@
 #include "daemon/control.h"
 #include "daemon/methods.h"
 #include "daemon/words.h"
+#include "remote/script.h"
 
 #define ADDRESS_MAX (RPMSG_ADDR_ANY - 1)
 #define NAME_MAX_BYTES (RPMSG_NAME_SIZE - 1)
@@ -24,6 +25,7 @@ enum {
 	SERVICE_RATE,
 	SERVICE_MESSAGES,
 	SERVICE_PEER,
+	SERVICE_SCRIPT,
 	SERVICE_QUIET
 };
 
@@ -45,7 +47,9 @@ enum {
 			      "of a source: how many; absent: no end", NULL},                      \
 	[SERVICE_PEER] = {"peer", PARAM_NUMBER, 0, ADDRESS_MAX, false,                             \
 			  "address of the host that is known from the start, so that the service " \
-			  "can speak first", NULL}
+			  "can speak first", NULL},                                                \
+	[SERVICE_SCRIPT] = {"script", PARAM_STRING, 1, NAME_MAX_BYTES, false,                      \
+			    "of a script: name of its rules in the scenario file", NULL}
 /* clang-format on */
 
 static int refuse_service(struct method_call *call, int error, const char *name, uint32_t addr)
@@ -68,19 +72,54 @@ static int refuse_service(struct method_call *call, int error, const char *name,
 	}
 }
 
+static const struct service_kind *kind_of(const struct method_call *call)
+{
+	const struct method_arg *kind = &call->args[SERVICE_KIND];
+
+	return service_kind_find(kind->given ? kind->string : WORDS_DEFAULT_KIND);
+}
+
+static int check_service(struct method_call *call)
+{
+	const struct method_arg *args = call->args;
+	const struct service_kind *kind = kind_of(call);
+	bool is_script = kind == service_kind_find(WORDS_SCRIPT_KIND);
+	char kinds[512];
+
+	if (!kind)
+		return method_fail(call, RPC_INVALID_PARAMS,
+				   "params.kind: there is no kind \"%s\"; kinds are %s",
+				   args[SERVICE_KIND].string, words_kinds(kinds, sizeof(kinds)));
+	if (is_script && !args[SERVICE_SCRIPT].given)
+		return method_fail(call, RPC_INVALID_PARAMS,
+				   "params.script: is missing: kind \"%s\" needs it", kind->name);
+	if (!is_script && args[SERVICE_SCRIPT].given)
+		return method_fail(call, RPC_INVALID_PARAMS,
+				   "params.script: goes with kind \"" WORDS_SCRIPT_KIND "\" only");
+	return 0;
+}
+
+static const struct script *find_script(const struct instance *instance, const char *name)
+{
+	for (size_t i = 0; i < instance->script_count; i++) {
+		if (strcmp(instance->scripts[i].name, name) == 0)
+			return &instance->scripts[i];
+	}
+	return NULL;
+}
+
 static int make_service(struct method_call *call, struct instance_service *service, uint32_t *addr)
 {
 	const struct method_arg *args = call->args;
-	const char *kind =
-		args[SERVICE_KIND].given ? args[SERVICE_KIND].string : WORDS_DEFAULT_KIND;
-	char kinds[512];
+	const char *script = args[SERVICE_SCRIPT].given ? args[SERVICE_SCRIPT].string : NULL;
 	int ret;
 
-	service->kind = service_kind_find(kind);
-	if (!service->kind)
+	service->kind = kind_of(call);
+	service->params.script = script ? find_script(call->instance, script) : NULL;
+	if (script && !service->params.script)
 		return method_fail(call, RPC_INVALID_PARAMS,
-				   "params.kind: there is no kind \"%s\"; kinds are %s", kind,
-				   words_kinds(kinds, sizeof(kinds)));
+				   "params.script: no scenario of this remote has a script \"%s\"",
+				   script);
 	service->wanted =
 		args[SERVICE_ADDR].given ? (uint32_t)args[SERVICE_ADDR].number : RPMSG_ADDR_ANY;
 	service->params.size = (uint32_t)args[SERVICE_SIZE].number;
@@ -109,7 +148,9 @@ static int handle_announce(struct method_call *call)
 
 const struct method method_announce = {
 	.name = "announce",
+	.acts = true,
 	.help = "create a service and announce it; without a host, once there is one",
+	.check = check_service,
 	.handle = handle_announce,
 	.params =
 		{
@@ -134,7 +175,9 @@ static int handle_endpoint_create(struct method_call *call)
 
 const struct method method_endpoint_create = {
 	.name = "endpoint_create",
+	.acts = true,
 	.help = "create an endpoint with a service on it that is not announced",
+	.check = check_service,
 	.handle = handle_endpoint_create,
 	.params = {SERVICE_PARAMS(false)},
 };
@@ -165,6 +208,7 @@ static int handle_withdraw(struct method_call *call)
 
 const struct method method_withdraw = {
 	.name = "withdraw",
+	.acts = true,
 	.help = "take a service back and destroy its endpoint",
 	.handle = handle_withdraw,
 	.params =
@@ -197,6 +241,7 @@ static int handle_endpoint_destroy(struct method_call *call)
 
 const struct method method_endpoint_destroy = {
 	.name = "endpoint_destroy",
+	.acts = true,
 	.help = "destroy the endpoint at an address; what was announced is withdrawn",
 	.handle = handle_endpoint_destroy,
 	.params = {[DESTROY_ADDR] = {"addr", PARAM_NUMBER, 0, ADDRESS_MAX, true, "its address",
@@ -240,6 +285,7 @@ static int handle_send(struct method_call *call)
 
 const struct method method_send = {
 	.name = "send",
+	.acts = true,
 	.help = "send one message to the host, whatever its fields say",
 	.handle = handle_send,
 	.params =

@@ -100,11 +100,24 @@ static int use_listen_fds(struct parser *parser, struct options_remote *remote)
 	return 0;
 }
 
+/* Is something given that a scenario file says? */
+static bool has_dialect(const struct options_remote *remote)
+{
+	const struct remote_config *config = &remote->config;
+
+	return config->profile || config->layout || config->buffer_size[RPMSG_QUEUE_INPUT] ||
+	       remote->features.on || remote->features.off;
+}
+
 static int check_remote(struct parser *parser, struct options_remote *remote)
 {
 	const struct options *options = parser->options;
 	const char *path = remote->socket_path;
 
+	if (remote->scenario && has_dialect(remote))
+		return cli_refuse(&parser->cli.error,
+				  "--scenario excludes --profile, --feature, --config-layout "
+				  "and --buffer-size: the file says that");
 	if (path && remote->fd >= 0)
 		return cli_refuse(&parser->cli.error,
 				  "--socket-path and --fd exclude each other: give one");

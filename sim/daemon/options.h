@@ -34,6 +34,7 @@ enum options_action {
 	OPTIONS_PRINT_VERSION,
 	OPTIONS_LIST_FAULTS,
 	OPTIONS_LIST_PROFILES,
+	OPTIONS_LIST_SCENARIO_KEYS,
 };
 
 /* One --service. */
@@ -64,8 +65,9 @@ struct options_remote {
 	struct remote_config config; /* complete once all options are read */
 	struct words_features features;
 	struct pace paces[RPMSG_NUM_QUEUES];
-	bool named;	/* by --remote */
-	uint64_t given; /* one bit a table entry */
+	const char *scenario; /* path, or NULL */
+	bool named;	      /* by --remote */
+	uint64_t given;	      /* one bit a table entry */
 };
 
 struct options {
@@ -77,6 +79,7 @@ struct options {
 	enum sandbox_mode sandbox;
 	enum remote_check check;
 	uint64_t seed;
+	bool seed_given, check_given; /* then they win over what scenarios say */
 	bool once;
 	bool json;			/* what is listed */
 	struct options_remote *remotes; /* at least one, in the order given */

@@ -136,6 +136,12 @@ static int parse_service(struct parser *parser, struct options_service *service,
 				  "--service %s: there is no kind \"%s\"; kinds are %s",
 				  service->text, part.value, words_kinds(kinds, sizeof(kinds)));
 
+	if (strcmp(service->kind->name, WORDS_SCRIPT_KIND) == 0)
+		return cli_refuse(&parser->cli.error,
+				  "--service %s: the rules of a script stand in a scenario "
+				  "file, where its service has to stand too: see --scenario",
+				  service->text);
+
 	service->addr = RPMSG_ADDR_ANY;
 	service->count = 1;
 	while (options_next_setting(&parts, &part)) {

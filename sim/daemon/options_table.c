@@ -85,6 +85,7 @@ static int set_sandbox(struct parser *parser, const struct cli_option *entry, co
 
 static int set_check(struct parser *parser, const struct cli_option *entry, const char *value)
 {
+	parser->options->check_given = true;
 	if (words_check(value, &parser->options->check))
 		return 0;
 	return cli_refuse(&parser->cli.error, "--%s: \"%s\" is none of off, report and strict",
@@ -93,6 +94,7 @@ static int set_check(struct parser *parser, const struct cli_option *entry, cons
 
 static int set_seed(struct parser *parser, const struct cli_option *entry, const char *value)
 {
+	parser->options->seed_given = true;
 	if (cli_number(value, UINT64_MAX, &parser->options->seed))
 		return 0;
 	return cli_refuse(&parser->cli.error, "--%s: \"%s\" is not a number from 0 to 2^64 - 1",
@@ -119,6 +121,20 @@ static int set_list_profiles(struct parser *parser, const struct cli_option *ent
 			     const char *value)
 {
 	return set_list(parser, entry, value, OPTIONS_LIST_PROFILES);
+}
+
+static int set_list_scenario_keys(struct parser *parser, const struct cli_option *entry,
+				  const char *value)
+{
+	return set_list(parser, entry, value, OPTIONS_LIST_SCENARIO_KEYS);
+}
+
+static int set_scenario(struct parser *parser, const struct cli_option *entry, const char *value)
+{
+	if (*value == '\0')
+		return cli_refuse(&parser->cli.error, "--%s: the path is empty", entry->name);
+	parser->remote->scenario = value;
+	return 0;
 }
 
 static int set_once(struct parser *parser, const struct cli_option *entry, const char *value)
@@ -223,6 +239,14 @@ const struct cli_option options_table[] = {
 	 .repeatable = true,
 	 .help = "misbehave in one of the ways that --list-faults prints: always, once, or N "
 		 "times, after N passes of its place. May be given again"},
+	{.name = "scenario",
+	 .groups = OPTION_OF_REMOTE | OPTION_FEATURE,
+	 .value = "FILE",
+	 .set = set_scenario,
+	 .help = "be and do what this YAML file says, rpmsg-scenario(5), and exit when it ends: 0 "
+		 "when all that it expects held, 1 when not, 2 when the file is wrong. It takes "
+		 "the place of --profile, --feature, --config-layout and --buffer-size; with "
+		 "several remotes each may have one, and the last to end ends the program"},
 	{.name = "control-path",
 	 .value = "PATH",
 	 .set = set_control_path,
@@ -288,6 +312,11 @@ const struct cli_option options_table[] = {
 	 .optional = true,
 	 .set = set_list_profiles,
 	 .help = "print every profile and what it is, and exit"},
+	{.name = "list-scenario-keys",
+	 .value = "json",
+	 .optional = true,
+	 .set = set_list_scenario_keys,
+	 .help = "print every key that a scenario file may have, and exit"},
 	{.name = "help", .set = set_help, .help = "print this text and exit"},
 	{.name = "version", .set = set_version, .help = "print the version and exit"},
 };

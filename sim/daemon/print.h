@@ -47,4 +47,13 @@ int print_faults(FILE *out, bool json);
  */
 int print_profiles(FILE *out, bool json);
 
+/**
+ * print_scenario_keys() - every key of a scenario file
+ * @out: stream
+ * @json: as a JSON array
+ *
+ * Return: 0, or -ENOMEM or -EIO.
+ */
+int print_scenario_keys(FILE *out, bool json);
+
 #endif /* DAEMON_PRINT_H */

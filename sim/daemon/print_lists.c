@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists for people and for programs: faults and profiles. */
+/* Lists for people and for programs: faults, profiles, keys of scenarios. */
 #include "daemon/print.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "daemon/events.h"
+#include "daemon/scenario_schema.h"
 #include "remote/fault.h"
 #include "remote/profile.h"
 
@@ -97,4 +98,22 @@ int print_profiles(FILE *out, bool json)
 			fprintf(out, "%-16s %s\n", profile->name, profile->summary);
 	}
 	return json ? print_json(out, profiles) : 0;
+}
+
+/* ---- scenarios -------------------------------------------------------------------------- */
+
+int print_scenario_keys(FILE *out, bool json)
+{
+	json_t *keys = scenario_keys(), *key;
+	size_t index;
+
+	if (!keys || json)
+		return print_json(out, keys);
+	json_array_foreach(keys, index, key)
+	{
+		fprintf(out, "%-36s %s\n", json_string_value(json_object_get(key, "name")),
+			json_string_value(json_object_get(key, "help")));
+	}
+	json_decref(keys);
+	return 0;
 }

@@ -290,7 +290,10 @@ static int choose_remote(struct method_call *call, json_t *value)
 {
 	const char *name = json_string_value(value);
 
-	call->instance = name ? registry_find(call->registry, name) : call->registry->first;
+	if (name)
+		call->instance = registry_find(call->registry, name);
+	else if (!call->instance)
+		call->instance = call->registry->first;
 	call->remote_given = value != NULL;
 	if (value && !name)
 		return method_fail(call, RPC_INVALID_PARAMS, "params.remote: has to be a string");
@@ -302,8 +305,8 @@ static int choose_remote(struct method_call *call, json_t *value)
 	return 0;
 }
 
-static int check_params(struct rpc *rpc, struct method_call *call, const struct method *method,
-			json_t *params)
+int rpc_check(struct rpc *rpc, struct method_call *call, const struct method *method,
+	      json_t *params)
 {
 	const char *key;
 	json_t *value;
@@ -328,9 +331,17 @@ static int check_params(struct rpc *rpc, struct method_call *call, const struct 
 		if (value && check_param(rpc, call, param, value, &call->args[i]))
 			return -1;
 	}
-	return method->global
-		       ? 0
-		       : choose_remote(call, json_object_get(params, method_remote_param()->name));
+	return method->check ? method->check(call) : 0;
+}
+
+int rpc_call(struct rpc *rpc, struct method_call *call, const struct method *method, json_t *params)
+{
+	if (rpc_check(rpc, call, method, params))
+		return -1;
+	if (!method->global &&
+	    choose_remote(call, json_object_get(params, method_remote_param()->name)))
+		return -1;
+	return method->handle(call);
 }
 
 /* ---- serving ---------------------------------------------------------------------------- */
@@ -343,9 +354,7 @@ static int run(struct rpc *rpc, struct method_call *call, const char *name, json
 		return method_fail(call, RPC_METHOD_NOT_FOUND,
 				   "there is no method \"%.*s\": \"help\" lists them", QUOTE_MAX,
 				   name);
-	if (check_params(rpc, call, method, params))
-		return -1;
-	return method->handle(call);
+	return rpc_call(rpc, call, method, params);
 }
 
 static json_t *serve_object(struct rpc *rpc, void *client, json_t *root)

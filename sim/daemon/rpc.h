@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/control.h"
+#include "daemon/methods.h"
 #include "daemon/registry.h"
 
 #define RPC_MAX_DEPTH 16 /* brackets within brackets in one request */
@@ -35,6 +36,31 @@ struct rpc {
  * Return: new reference to the reply, or NULL when there is none.
  */
 json_t *rpc_serve(struct rpc *rpc, void *client, const char *line, size_t size);
+
+/**
+ * rpc_check() - check parameters as far as that goes without a remote
+ * @rpc: lends its memory: parameters in hexadecimal are valid until the next check
+ * @call: zero bytes; its args are set, or else its code and text
+ * @method: method
+ * @params: object with the parameters, or NULL
+ *
+ * Return: 0, or -1; the text begins with "params.NAME: " when it is about one of them.
+ */
+int rpc_check(struct rpc *rpc, struct method_call *call, const struct method *method,
+	      json_t *params);
+
+/**
+ * rpc_call() - call a method
+ * @rpc: as for rpc_check()
+ * @call: with its registry set, and the instance that is meant when @params names none (NULL:
+ *	the first); then as the method's handler leaves it
+ * @method: method
+ * @params: object with the parameters, or NULL
+ *
+ * Return: 0 with call->result set, or -1 with its code and text.
+ */
+int rpc_call(struct rpc *rpc, struct method_call *call, const struct method *method,
+	     json_t *params);
 
 /**
  * rpc_error() - an error reply

@@ -12,6 +12,8 @@
 
 /* Of a service that does not say its kind. */
 #define WORDS_DEFAULT_KIND "echo"
+/* Of one that needs the rules of a scenario file. */
+#define WORDS_SCRIPT_KIND "script"
 
 /*
  * Each gives the names of all there are, "a, b, c", for messages: what does not fit into size

@@ -33,6 +33,7 @@
 
 struct remote;
 struct service_kind; /* remote/service.h */
+struct script;	     /* remote/script.h */
 struct profile;	     /* remote/profile.h */
 struct config_layout;
 
@@ -196,6 +197,7 @@ struct service_params {
 	uint32_t rate;	   /* source: messages a second, UINT32_MAX: as fast as buffers come;
 			      default 100 */
 	uint64_t messages; /* source: how many in a session; default: no end */
+	const struct script *script; /* script: its rules (remote/script.h), by reference */
 	bool quiet;	   /* any kind: an endpoint that is not announced */
 	bool peer_known;   /* any kind: the host's endpoint is this one, so that the remote */
 	uint32_t peer;	   /* can speak first; until the host speaks from another */

@@ -20,6 +20,7 @@ extern const struct service_kind service_nxp_str_echo;
 extern const struct service_kind service_ti_pingpong;
 extern const struct service_kind service_st_sdb;
 extern const struct service_kind service_nuttx_ping;
+extern const struct service_kind service_script;
 
 /**
  * services_answer() - send an answer from within message()
