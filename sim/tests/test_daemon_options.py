@@ -113,6 +113,7 @@ def test_options_capabilities_are_json_of_type_rpmsg(run: Run) -> None:
         "buffer-size",
         "pace",
         "fault",
+        "scenario",
         "check",
         "seed",
         "control-path",
