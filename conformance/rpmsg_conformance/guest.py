@@ -219,6 +219,9 @@ class Guest:
 
     def describe_end(self) -> str:
         """How the guest ended, or that it still runs."""
+        if self.agent.lost is not None:
+            # The agent's connection goes a moment before QEMU can be reaped.
+            self._child.wait(1.0)
         if self._child.running:
             return f"QEMU still runs, the agent's connection: {self.agent.lost or 'up'}"
         return f"{self._child.describe_end()}{self._qemu_said()}"

@@ -106,8 +106,12 @@ class HostTarget:
         services: tuple[str, ...] = (),
         options: tuple[str, ...] = (),
         num_vqs: int = 2,
+        plug: bool = True,
     ) -> Link:
-        """Plug a fresh simulator into the guest, ``options`` on its command line; it logs to ``log``."""
+        """Plug a fresh simulator into the guest, ``options`` on its command line; it logs to ``log``.
+
+        Without ``plug`` that is left to the caller.
+        """
         guest = self.guest()
         try:
             return Link(
@@ -119,6 +123,7 @@ class HostTarget:
                 options=options,
                 num_vqs=num_vqs,
                 timeout_factor=self.timeout_factor,
+                plug=plug,
             )
         except (GuestDied, GuestWedged, Unmet) as error:
             self.discard(str(error))

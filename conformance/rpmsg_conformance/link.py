@@ -62,6 +62,7 @@ class Link:
         options: Sequence[str] = (),
         num_vqs: int = 2,
         timeout_factor: float = 1.0,
+        plug: bool = True,
     ) -> None:
         self.guest = guest
         self.vq_size = vq_size
@@ -77,7 +78,8 @@ class Link:
                 program, self._folder, log, services, options, timeout_factor=timeout_factor
             )
             self.sim = self._simulator.control
-            self.plug()
+            if plug:
+                self.plug()
         except BaseException:
             self._drop_simulator()
             raise
@@ -129,8 +131,14 @@ class Link:
             raise SimulatorError("the device is unplugged")
         return self._plugged
 
-    def plug(self) -> None:
-        """Plug a device of the simulator's into the guest again, after unplug() or removed()."""
+    def plug(self, guest: Guest | None = None) -> None:
+        """Plug a device of the simulator's into the guest again, after unplug() or removed().
+
+        Or into another guest from now on; of the former nothing is expected any more. Raises
+        SimulatorError when QEMU refuses, Unmet, GuestWedged and GuestDied.
+        """
+        if guest is not None and guest is not self.guest:
+            self.guest, self._plugged, self._device, self._open = guest, None, None, []
         self._mark = self.sim.mark()
         try:
             self._plugged = self.guest.plug(
@@ -182,11 +190,14 @@ class Link:
         remote = int(self.sim.announce(name, kind, addr)["addr"])
         return self.channel(name, remote)
 
-    def channel(self, name: str, remote: int) -> Channel:
-        """The channel to the service ``name`` at address ``remote``, once the guest has it."""
+    def channel(self, name: str, remote: int, timeout: float = 5.0) -> Channel:
+        """The channel to the service ``name`` at address ``remote``, once the guest has it.
+
+        Raises Unmet when it has none within ``timeout`` seconds, before scaling.
+        """
         device = f"{self.device}.{name}.-1.{remote}"
         folder = f"{RPMSG_DEVICES}/{device}/rpmsg"
-        if not self.agent.wait_path(folder):
+        if not self.agent.wait_path(folder, timeout=timeout):
             raise Unmet(
                 f"a character device for channel {name} of address {remote}",
                 f"no {folder}; channels: {self._channel_names()}",
@@ -206,6 +217,12 @@ class Link:
         """Close a descriptor from open() early."""
         self._open.remove(fd)
         self.agent.close_fd(fd)
+
+    def close_all(self) -> None:
+        """Close what is open of open()."""
+        for fd in self._open:
+            self.agent.try_call("close", fd=fd)
+        self._open.clear()
 
     def exhaust(self, fd: int, limit: int = 2000) -> tuple[int, Reply]:
         """Write to a non-blocking descriptor until it fails, the remote keeping every buffer.
@@ -281,9 +298,7 @@ class Link:
         The events stay readable. Raises Unmet, GuestWedged and GuestDied.
         """
         try:
-            for fd in self._open:
-                self.agent.try_call("close", fd=fd)
-            self._open.clear()
+            self.close_all()
             if self._plugged is not None:
                 self.unplug()
             if self.simulator.running:

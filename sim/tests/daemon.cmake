@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # rpmsg-sim as a program: each test_daemon_AREA.py drives the built binary.
-foreach(area options sockets control session capture remotes sandbox faults behaviour
+foreach(area options sockets control session capture remotes sandbox faults unarmed behaviour
 		wire_faults wire_services life hostile stress)
 	add_test(NAME daemon_${area}
 		COMMAND /usr/bin/python3 -m pytest -q -p no:cacheprovider
