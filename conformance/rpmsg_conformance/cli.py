@@ -89,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         "--bundle", metavar="DIR", type=Path, help="prepared guest (else scripts/guest NAME)"
     )
     host.add_argument(
+        "--kmod",
+        metavar="FILE",
+        type=Path,
+        help="module for the in-kernel API, built for the guest's kernel (else scripts/kmod NAME)",
+    )
+    host.add_argument(
         "--baseline",
         metavar="FILE",
         help="known deviations (default: fixtures/baselines/NAME.toml if there is one; 'none')",
@@ -157,13 +163,14 @@ def _host(options: argparse.Namespace) -> int:
             folder=report / "guests",
             timeout_factor=options.timeout_factor,
             say=say,
+            find_module=lambda: options.kmod or run_script(CHECKOUT / "scripts/kmod", bundle.name),
         )
 
     run = _suite_run(
         Suite("host", Side.HOST, host_fixtures),
         options,
         _host_baseline(options),
-        ["--guest", options.guest, *_given(options, "sim", "qemu", "bundle", "baseline")],
+        ["--guest", options.guest, *_given(options, "sim", "qemu", "bundle", "kmod", "baseline")],
     )
     return run.list_cases() if options.list or options.dry_run else run.run(make_target)
 

@@ -12,6 +12,7 @@ import pytest
 from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Misbehaved, Unmet
 from rpmsg_conformance.host_target import HostTarget
+from rpmsg_conformance.kernel_api import KernelApi, load_module
 from rpmsg_conformance.kernel_log import Complaint, complaints
 from rpmsg_conformance.link import Channel, Link
 from rpmsg_conformance.pytest_plugin import baseline_key, record_key, target_key
@@ -195,3 +196,22 @@ def channel(link: Link) -> Channel:
 def endpoint(link: Link, channel: Channel) -> int:
     """The character device of ``channel``, opened for reading and writing with O_NONBLOCK."""
     return link.open(channel.path)
+
+
+def open_kernel_api(host: HostTarget, link: Link) -> KernelApi:
+    """The in-kernel API of the link's guest. Raises Blocked; skips where there can be none."""
+    module = host.kernel_module()
+    if module is None:
+        pytest.skip(f"there is no kernel module for guest {host.bundle.name}")
+    load_module(link.agent, module)
+    api = KernelApi(link.agent, link.device)
+    api.begin()
+    return api
+
+
+@pytest.fixture
+def kernel(link: Link, host: HostTarget) -> Iterator[KernelApi]:
+    """Calls of the in-kernel API; what the case made is taken away after it."""
+    api = open_kernel_api(host, link)
+    yield api
+    api.end()

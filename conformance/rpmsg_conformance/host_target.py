@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rpmsg_conformance import capture, sim_trace
-from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
+from rpmsg_conformance.expect import Blocked, GuestDied, GuestWedged, TargetUnreachable, Unmet
 from rpmsg_conformance.guest import Bundle, Guest
 from rpmsg_conformance.kernel_log import Complaint, complaints
 from rpmsg_conformance.link import Link
@@ -34,8 +34,11 @@ class HostTarget:
     """Tells the user what takes time."""
     role: str = ""
     """What this guest is for, when it is not the one that most cases run on."""
+    find_module: Callable[[], Path] | None = None
+    """Builds or finds the module of conformance/kmod; None for a guest that has no such thing."""
 
     def __post_init__(self) -> None:
+        self._module: Path | TargetUnreachable | None = None
         self._guest: Guest | None = None
         self._booted = 0
         self._ready = False
@@ -128,6 +131,20 @@ class HostTarget:
         except (GuestDied, GuestWedged, Unmet) as error:
             self.discard(str(error))
             raise
+
+    def kernel_module(self) -> Path | None:
+        """The module that calls the in-kernel API, for this kernel; None when there can be none.
+
+        Raises Blocked when it cannot be had now.
+        """
+        if self._module is None and self.find_module is not None:
+            try:
+                self._module = self.find_module()
+            except TargetUnreachable as error:
+                self._module = error
+        if isinstance(self._module, TargetUnreachable):
+            raise Blocked(f"no kernel module for this guest: {self._module}")
+        return self._module
 
     def kernel_log(self) -> list[str]:
         """Lines of the guest's kernel log since the last call; complaints in it are told at once."""
