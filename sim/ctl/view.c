@@ -196,6 +196,7 @@ static json_t *list_of(json_t *result, const char *name)
 	return json_is_array(result) ? result : json_object_get(result, name);
 }
 
+/* Those that are on, and those that were and have fired. */
 static void print_faults(FILE *out, json_t *faults, int columns)
 {
 	struct list list = {.out = out, .title = "FAULTS", .columns = columns};
@@ -208,7 +209,7 @@ static void print_faults(FILE *out, json_t *faults, int columns)
 		const char *mode = json_string_value(json_object_get(fault, "mode"));
 		const char *name = json_string_value(json_object_get(fault, "name"));
 
-		if (!mode || !name || strcmp(mode, "off") == 0)
+		if (!mode || !name || (strcmp(mode, "off") == 0 && number(fault, "fired") == 0))
 			continue;
 		snprintf(item, sizeof(item), "%s (%s, fired %s)", name, mode,
 			 show_count(count, number(fault, "fired")));

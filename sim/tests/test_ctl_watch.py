@@ -157,6 +157,38 @@ def test_ctl_watch_shows_rates(busy: tuple[Sim, Host], watch: Watch) -> None:
     assert 0 < float(rates[0]) <= 12
 
 
+def test_ctl_watch_shows_faults_that_are_on_or_have_fired(start: Start, watch: Watch) -> None:
+    sim = start(
+        *("--service", "hello,addr=1024", "--fault", "hdr-flags", "--fault", "hdr-reserved,once"),
+        *("--fault", "ring-not-returned,after=100"),
+    )
+    screen = watch(sim, columns=60)
+    screen.read_until(lambda text: "hdr-flags (always, fired 0)" in text)
+    host = Host(FrontEnd(sim.socket_path))
+    host.start()
+    host.receive_announcement()
+    host.send(5, 1024, b"x")
+    host.receive()
+
+    screen.read_until(lambda text: "hdr-flags (always, fired 1)" in text)
+    frame = screen.frame()
+    host.close()
+
+    first = next(i for i, line in enumerate(frame) if line.startswith("FAULTS"))
+    assert [line.split(maxsplit=1) for line in frame[first : first + 1]] == [
+        ["FAULTS", "hdr-reserved (off, fired 1)"]
+    ]
+    assert [line.strip() for line in frame[first + 1 : first + 3]] == [
+        "hdr-flags (always, fired 1)",
+        "ring-not-returned (always, fired 0)",
+    ]
+    assert frame[first + 3] == ""
+
+
+def test_ctl_watch_without_faults_says_none(start: Start, watch: Watch) -> None:
+    assert line_with(watch(start()).frame(), "FAULTS") == ["FAULTS", "none"]
+
+
 @pytest.mark.parametrize("rows, columns", [(24, 80), (40, 120), (10, 40), (3, 20), (1, 1)])
 def test_ctl_watch_fits_the_window(
     start: Start, watch: Watch, rows: int, columns: int

@@ -385,6 +385,33 @@ def test_host_bench_source_counts_what_arrives(echo_sim: Sim, host: HostRun) -> 
     assert (summary["messages"], summary["lost"], summary["bytes"]) == (20, 0, 64)
 
 
+def test_host_bench_source_takes_all_that_a_fast_source_has(start: Start, host: HostRun) -> None:
+    sim = start("--service", "fast=source,rate=4294967295,size=32,messages=20000")
+
+    result = host(
+        sim.socket_path, "--json", "bench", "fast", "--mode", "source", "--count", "20000"
+    )
+
+    assert result.returncode == 0, result.stderr
+    (summary,) = objects(result.stdout)
+    seen = [summary[name] for name in ("messages", "lost", "duplicated", "reordered", "bytes")]
+    assert seen == [20000, 0, 0, 0, 32]
+
+
+def test_host_bench_source_measures_the_rate_of_a_source(start: Start, host: HostRun) -> None:
+    sim = start("--service", "paced=source,rate=500")
+
+    result = host(
+        sim.socket_path, "--json", "bench", "paced", "--mode", "source", "--count", "101"
+    )
+
+    assert result.returncode == 0, result.stderr
+    (summary,) = objects(result.stdout)
+    # 101 messages are 100 intervals of 2 ms; a loaded machine may be late, none is early.
+    assert summary["seconds"] >= 0.199
+    assert 1 < summary["per_second"] <= 101 / 0.199
+
+
 def test_host_bench_for_a_time_ends(echo_sim: Sim, host: HostRun) -> None:
     result = host(echo_sim.socket_path, "bench", "rpmsg-echo", "--seconds", "0.2")
 
