@@ -86,9 +86,9 @@ class FrontEnd:
 
     def __init__(self, path: Path | None = None, sock: socket.socket | None = None) -> None:
         self.sock = sock or socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(DEADLINE_S)
         if path:
-            self.sock.connect(str(path))
+            self.sock.connect(str(path))  # with a deadline it would not wait for a full backlog
+        self.sock.settimeout(DEADLINE_S)
 
     def send(
         self, request: int, payload: bytes = b"", fds: tuple[int, ...] = (), flags: int = 0
@@ -297,8 +297,8 @@ class Control:
 
     def __init__(self, path: Path) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(DEADLINE_S)
         self.sock.connect(str(path))
+        self.sock.settimeout(DEADLINE_S)
         self.lines = self.sock.makefile("rb")
         self.events: list[dict[str, Any]] = []
         self.ids = 0

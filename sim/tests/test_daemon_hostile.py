@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from daemon_frontend import (
+    DEADLINE_S,
     F_NS,
     F_VERSION_1,
     FLAG_NEED_REPLY,
@@ -121,8 +122,8 @@ def expect_served(sim: Sim, rounds: int = 1) -> None:
 
 def connected(path: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(30)
     sock.connect(str(path))
+    sock.settimeout(DEADLINE_S)
     return sock
 
 
