@@ -8,7 +8,7 @@
 # started through the loader of its own release.
 
 # Changes when what a cached folder of headers consists of does.
-HEADERS_FORMAT=1
+HEADERS_FORMAT=2
 
 # headers_folder HEADERS RELEASE: the folder for "make -C" of a cached set of headers.
 headers_folder() {
@@ -43,17 +43,18 @@ fetch_headers() {
 	done
 	run_group dpkg-deb -x "$apt"/tools/libc6_*.deb "$out/libc" || die "unpacking libc6 failed: is the disk full?"
 	rm -rf "$apt" "$out/usr/share"
-	make_relocatable "$out" "$release" "$common"
+	make_relocatable "$out" "$release"
 	wrap_programs "$out"
 }
 
-# make_relocatable OUT RELEASE COMMON: the packages name each other by absolute path, and a
+# make_relocatable OUT RELEASE: the packages name each other by absolute path, and a
 # compiler by version; any version of the cross compiler will do.
 make_relocatable() {
 	local folder
 	folder=$(headers_folder "$1" "$2")
 	# shellcheck disable=SC2016 # the makefile's own variables
-	printf 'include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../%s/Makefile\n' "$3" >"$folder/Makefile"
+	sed -i -e '1i debian_src := $(realpath $(dir $(lastword $(MAKEFILE_LIST)))..)' \
+		-e 's,/usr/src/,$(debian_src)/,' "$folder/Makefile"
 	sed -i 's/)gcc-[0-9.]*$/)gcc/' "$folder/.kernelvariables"
 }
 
