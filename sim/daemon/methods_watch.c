@@ -7,9 +7,13 @@
 #include "daemon/methods.h"
 #include "daemon/stats.h"
 
+enum { STATS_ENDPOINTS_FROM };
+
 static int handle_stats(struct method_call *call)
 {
-	return method_answer(call, stats_json(call->instance));
+	uint32_t from = (uint32_t)call->args[STATS_ENDPOINTS_FROM].number;
+
+	return method_answer(call, stats_json(call->instance, from));
 }
 
 static uint32_t event_bit(const char *name)
@@ -50,6 +54,10 @@ const struct method method_stats = {
 	.name = "stats",
 	.help = "state and counters: connection, queues, endpoints, violations",
 	.handle = handle_stats,
+	.params = {[STATS_ENDPOINTS_FROM] = {"endpoints_from", PARAM_NUMBER, 0, UINT32_MAX, false,
+					     "list endpoints from this address on, at most 4096 of "
+					     "them; absent: from 0",
+					     NULL}},
 };
 
 const struct method method_events = {

@@ -22,16 +22,27 @@ static json_t *queue_json(struct instance *instance, unsigned int index)
 			 "avail_pending", pending > 0 ? pending : 0);
 }
 
+struct endpoint_list {
+	json_t *array;
+	uint32_t from;
+	uint32_t total;
+};
+
 static int add_endpoint(void *ctx, const struct remote_endpoint_info *info)
 {
-	json_t *peer = info->peer == RPMSG_ADDR_ANY ? json_null() : json_integer(info->peer);
+	struct endpoint_list *list = ctx;
+	json_t *peer;
 
-	return json_array_append_new(ctx, json_pack("{s:I, s:o, s:s, s:o, s:o, s:o, s:b}", "addr",
-						    (json_int_t)info->addr, "name",
-						    events_text(info->name), "kind", info->kind,
-						    "received", events_number(info->received),
-						    "sent", events_number(info->sent), "peer", peer,
-						    "announced", info->announced));
+	list->total++;
+	if (info->addr < list->from || json_array_size(list->array) == STATS_MAX_ENDPOINTS)
+		return 0;
+	peer = info->peer == RPMSG_ADDR_ANY ? json_null() : json_integer(info->peer);
+	return json_array_append_new(
+		list->array,
+		json_pack("{s:I, s:o, s:s, s:o, s:o, s:o, s:b}", "addr", (json_int_t)info->addr,
+			  "name", events_text(info->name), "kind", info->kind, "received",
+			  events_number(info->received), "sent", events_number(info->sent), "peer",
+			  peer, "announced", info->announced));
 }
 
 static json_t *messages_json(const struct remote_stats *stats)
@@ -77,21 +88,21 @@ static json_t *faults_json(const struct instance *instance)
 	return faults;
 }
 
-json_t *stats_json(struct instance *instance)
+json_t *stats_json(struct instance *instance, uint32_t endpoints_from)
 {
 	const struct remote_stats *stats = remote_get_stats(instance->remote);
 	const struct backend *backend = &instance->backend;
-	json_t *endpoints = json_array();
+	struct endpoint_list list = {.array = json_array(), .from = endpoints_from};
 
-	remote_endpoints(instance->remote, add_endpoint, endpoints);
-	return json_pack("{s:b, s:b, s:i, s:{s:o, s:o}, s:o, s:[o, o], s:o, s:o, s:o, s:o, s:I}",
-			 "connected", instance_connected(instance), "driver_ok", backend->driver_ok,
-			 "status", backend->status, "features", "offered",
-			 events_number(backend->offer.features), "acked",
-			 events_number(backend->acked), "sessions", events_number(stats->sessions),
-			 "queues", queue_json(instance, RPMSG_QUEUE_INPUT),
-			 queue_json(instance, RPMSG_QUEUE_OUTPUT), "endpoints", endpoints,
-			 "messages", messages_json(stats), "violations", violations_json(instance),
-			 "faults", faults_json(instance), "pending_sends",
-			 (json_int_t)stats->backlog);
+	remote_endpoints(instance->remote, add_endpoint, &list);
+	return json_pack(
+		"{s:b, s:b, s:i, s:{s:o, s:o}, s:o, s:[o, o], s:o, s:I, s:o, s:o, s:o, s:I}",
+		"connected", instance_connected(instance), "driver_ok", backend->driver_ok,
+		"status", backend->status, "features", "offered",
+		events_number(backend->offer.features), "acked", events_number(backend->acked),
+		"sessions", events_number(stats->sessions), "queues",
+		queue_json(instance, RPMSG_QUEUE_INPUT), queue_json(instance, RPMSG_QUEUE_OUTPUT),
+		"endpoints", list.array, "endpoints_total", (json_int_t)list.total, "messages",
+		messages_json(stats), "violations", violations_json(instance), "faults",
+		faults_json(instance), "pending_sends", (json_int_t)stats->backlog);
 }

@@ -417,6 +417,7 @@ def test_control_stats_without_a_host_are_complete(start: Start, connect: Connec
         "sessions": 0,
         "queues": [queue, queue],
         "endpoints": [],
+        "endpoints_total": 0,
         "messages": {
             "received": 0,
             "delivered": 0,

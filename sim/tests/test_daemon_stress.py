@@ -29,6 +29,7 @@ import pytest
 from daemon_frontend import (
     DEADLINE_S,
     F_VERSION_1,
+    Connect,
     Control,
     FrontEnd,
     Host,
@@ -407,3 +408,22 @@ def test_stress_sixty_clients_that_flood_share_the_time_of_one(
     assert statistics.median(together) < 10 * (one_request + 0.001)
     traffic.host.close()
     control.close()
+
+
+def test_stress_stats_of_very_many_endpoints_come_in_pieces(
+    start: Start, connect: Connect
+) -> None:
+    """One answer about all 65536 that there may be would take a good part of a second."""
+    control = connect(start("--service", "many=sink,addr=5000,count=10000,quiet"))
+
+    addresses: list[int] = []
+    pieces = 0
+    while len(addresses) < 10000:
+        stats = control.call("stats", endpoints_from=addresses[-1] + 1 if addresses else 0)
+        assert stats["endpoints_total"] == 10000
+        addresses += [endpoint["addr"] for endpoint in stats["endpoints"]]
+        pieces += 1
+
+    assert addresses == list(range(5000, 15000))
+    assert pieces == 3
+    assert len(control.call("stats")["endpoints"]) == 4096
