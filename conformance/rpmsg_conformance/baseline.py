@@ -8,20 +8,17 @@ fails as described is stale, and a stale entry fails the run.
 from __future__ import annotations
 
 import datetime
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rpmsg_conformance import toml_entries
 from rpmsg_conformance.catalogue import Catalogue, Level
 from rpmsg_conformance.verdicts import Verdict, is_judged
 
-_HEADER = re.compile(r"\s*\[\[\s*deviation\s*\]\]")
 _REQUIRED = ("requirement", "seen", "reason")
 _OPTIONAL = ("case", "function", "link", "expires")
-_COMPLAINT_HEADER = re.compile(r"\s*\[\[\s*complaint\s*\]\]")
 _COMPLAINT_REQUIRED = ("requirement", "seen", "reason")
 _COMPLAINT_OPTIONAL = ("trace", "function", "link")
 _EXPLAINABLE = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.TIMEOUT})
@@ -162,43 +159,12 @@ def load(path: Path, catalogue: Catalogue, cases: Mapping[str, Iterable[str]]) -
     ``cases`` maps each requirement that has cases to their names, so that an entry for a case that
     does not exist is found at once. Raises BaselineError.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise BaselineError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BaselineError(f"{path}: not valid TOML: {error}") from error
-
-    unknown = sorted(set(document) - {"deviation", "complaint"})
-    if unknown:
-        raise BaselineError(
-            f"{path}: unknown key '{unknown[0]}'; only [[deviation]] and [[complaint]] are known"
-        )
+    entries = toml_entries.load(path, ["deviation", "complaint"], BaselineError)
     return Baseline(
         path=path,
-        deviations=[
-            _parse(entry, line, f"{path}:{line}", catalogue, cases)
-            for entry, line in _entries(document, text, path, "deviation", _HEADER)
-        ],
-        known_complaints=[
-            _parse_complaint(entry, line, f"{path}:{line}", catalogue)
-            for entry, line in _entries(document, text, path, "complaint", _COMPLAINT_HEADER)
-        ],
+        deviations=[_parse(entry, catalogue, cases) for entry in entries["deviation"]],
+        known_complaints=[_parse_complaint(entry, catalogue) for entry in entries["complaint"]],
     )
-
-
-def _entries(
-    document: Mapping[str, Any], text: str, path: Path, name: str, header: re.Pattern[str]
-) -> list[tuple[Mapping[str, Any], int]]:
-    """The tables ``name`` of the document, each with the line that it begins at."""
-    entries = document.get(name, [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BaselineError(f"{path}: '{name}' is not a list of tables")
-    lines = [n for n, line in enumerate(text.splitlines(), start=1) if header.match(line)]
-    if len(lines) != len(entries):
-        raise BaselineError(f"{path}: write every entry under its own [[{name}]] line")
-    return list(zip(entries, lines, strict=True))
 
 
 def _known_keys(
@@ -208,15 +174,11 @@ def _known_keys(
     for key in required:
         if not isinstance(entry.get(key), str) or not entry[key].strip():
             raise BaselineError(f"{where}: '{key}' is missing or is not a non-empty string")
-    known = [*required, *optional]
-    for key in entry:
-        if key not in known:
-            raise BaselineError(f"{where}: unknown key '{key}'; known are {', '.join(known)}")
+    toml_entries.check_keys(entry, [*required, *optional], where, BaselineError)
 
 
-def _parse_complaint(
-    entry: Mapping[str, Any], line: int, where: str, catalogue: Catalogue
-) -> KnownComplaint:
+def _parse_complaint(found: toml_entries.Entry, catalogue: Catalogue) -> KnownComplaint:
+    entry, where = found.fields, found.where
     _known_keys(entry, where, _COMPLAINT_REQUIRED, _COMPLAINT_OPTIONAL)
     for key in ("function", "link"):
         if key in entry and not isinstance(entry[key], str):
@@ -232,7 +194,7 @@ def _parse_complaint(
         requirement=entry["requirement"],
         seen=entry["seen"],
         reason=" ".join(entry["reason"].split()),
-        line=line,
+        line=found.line,
         trace=tuple(trace),
         function=entry.get("function"),
         link=entry.get("link"),
@@ -240,12 +202,9 @@ def _parse_complaint(
 
 
 def _parse(
-    entry: Mapping[str, Any],
-    line: int,
-    where: str,
-    catalogue: Catalogue,
-    cases: Mapping[str, Iterable[str]],
+    found: toml_entries.Entry, catalogue: Catalogue, cases: Mapping[str, Iterable[str]]
 ) -> Deviation:
+    entry, where = found.fields, found.where
     _known_keys(entry, where, _REQUIRED, _OPTIONAL)
     for key in ("case", "function", "link"):
         if key in entry and not isinstance(entry[key], str):
@@ -271,7 +230,7 @@ def _parse(
         requirement=requirement_id,
         seen=entry["seen"],
         reason=" ".join(entry["reason"].split()),
-        line=line,
+        line=found.line,
         case=case,
         function=entry.get("function"),
         link=entry.get("link"),

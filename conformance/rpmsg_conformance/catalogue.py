@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import enum
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from rpmsg_conformance import toml_entries
 
 _Choice = TypeVar("_Choice", bound=enum.StrEnum)
 
@@ -94,27 +95,17 @@ def load(path: Path) -> Catalogue:
     Raises CatalogueError for a file that cannot be read, for TOML that cannot be parsed, and for
     any entry with a missing or unknown key, a value that is not allowed, or an ID seen before.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path}: not valid TOML: {error}") from error
-
-    unknown = sorted(set(document) - {"requirement"})
-    if unknown:
-        raise CatalogueError(f"{path}: unknown key '{unknown[0]}'; only [[requirement]] is known")
-    entries = document.get("requirement", [])
-    if not isinstance(entries, list) or not entries:
+    entries = toml_entries.load(path, ["requirement"], CatalogueError)["requirement"]
+    if not entries:
         raise CatalogueError(f"{path}: no [[requirement]] entry")
 
     requirements: list[Requirement] = []
     seen: set[str] = set()
     for number, entry in enumerate(entries, start=1):
         where = f"{path}: requirement {number}"
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
-            where += f" ({entry['id']})"
-        requirement = _parse(entry, where)
+        if isinstance(entry.fields.get("id"), str):
+            where += f" ({entry.fields['id']})"
+        requirement = _parse(entry.fields, where)
         if requirement.id in seen:
             raise CatalogueError(f"{where}: this ID is used by an earlier entry")
         seen.add(requirement.id)
@@ -122,16 +113,11 @@ def load(path: Path) -> Catalogue:
     return Catalogue(requirements)
 
 
-def _parse(entry: Any, where: str) -> Requirement:
-    if not isinstance(entry, dict):
-        raise CatalogueError(f"{where}: not a table")
+def _parse(entry: Mapping[str, Any], where: str) -> Requirement:
     for key in _REQUIRED:
         if key not in entry:
             raise CatalogueError(f"{where}: key '{key}' is missing")
-    for key in entry:
-        if key not in _REQUIRED and key not in _OPTIONAL:
-            known = ", ".join(_REQUIRED + _OPTIONAL)
-            raise CatalogueError(f"{where}: unknown key '{key}'; known are {known}")
+    toml_entries.check_keys(entry, _REQUIRED + _OPTIONAL, where, CatalogueError)
 
     requirement_id = _string(entry, "id", where)
     if not ID_PATTERN.fullmatch(requirement_id):
@@ -145,11 +131,13 @@ def _parse(entry: Any, where: str) -> Requirement:
             f"{where}: text has {len(text)} characters; it is one line of a table, "
             f"{TEXT_LIMIT} at most (the rest belongs into 'detail')"
         )
-    rows = _strings(entry, "row", where) if "row" in entry else ()
+    rows: tuple[str, ...] = ()
+    if "row" in entry:
+        rows = toml_entries.strings(entry, "row", where, CatalogueError)
     for row in rows:
         if not ROW_PATTERN.fullmatch(row):
             raise CatalogueError(f"{where}: row '{row}' is not a row name such as H17 or C4")
-    profiles = _strings(entry, "profiles", where)
+    profiles = toml_entries.strings(entry, "profiles", where, CatalogueError)
     for profile in profiles:
         if profile not in PROFILES:
             known = ", ".join(sorted(PROFILES))
@@ -168,21 +156,7 @@ def _parse(entry: Any, where: str) -> Requirement:
 
 
 def _string(entry: Mapping[str, Any], key: str, where: str) -> str:
-    value = entry[key]
-    if not isinstance(value, str) or not value.strip():
-        raise CatalogueError(f"{where}: '{key}' is not a non-empty string")
-    return value.strip()
-
-
-def _strings(entry: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    values = entry[key]
-    if (
-        not isinstance(values, list)
-        or not values
-        or not all(isinstance(value, str) and value.strip() for value in values)
-    ):
-        raise CatalogueError(f"{where}: '{key}' is not a list of at least one non-empty string")
-    return tuple(values)
+    return toml_entries.string(entry, key, where, CatalogueError)
 
 
 def _choice(entry: Mapping[str, Any], key: str, kind: type[_Choice], where: str) -> _Choice:

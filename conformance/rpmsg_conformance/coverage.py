@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import argparse
 import ast
-import re
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rpmsg_conformance import __version__, catalogue, pages
+from rpmsg_conformance import __version__, catalogue, pages, toml_entries
 from rpmsg_conformance.catalogue import Catalogue, Level, Requirement, Side
 from rpmsg_conformance.files import write_whole
 from rpmsg_conformance.plan import Planned
@@ -24,7 +22,6 @@ from rpmsg_conformance.results import EXIT_OK, EXIT_USAGE, NotRun
 
 CONFORMANCE = Path(__file__).resolve().parent.parent
 
-_HEADER = re.compile(r"\s*\[\[\s*uncovered\s*\]\]")
 _LEVELS = list(Level)
 
 
@@ -117,37 +114,19 @@ def _is_mark(function: ast.expr) -> bool:
 
 def load_holes(path: Path) -> list[Hole]:
     """The stated holes in the TOML file at ``path``. Raises CoverageError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise CoverageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CoverageError(f"{path}: not valid TOML: {error}") from error
-    unknown = sorted(set(document) - {"uncovered"})
-    if unknown:
-        raise CoverageError(f"{path}: unknown key '{unknown[0]}'; only [[uncovered]] is known")
-    entries = document.get("uncovered", [])
-    lines = [n for n, line in enumerate(text.splitlines(), start=1) if _HEADER.match(line)]
-    if not isinstance(entries, list) or len(lines) != len(entries):
-        raise CoverageError(f"{path}: write every entry under its own [[uncovered]] line")
-    return [
-        _parse_hole(entry, f"{path}:{line}", line)
-        for entry, line in zip(entries, lines, strict=True)
-    ]
+    entries = toml_entries.load(path, ["uncovered"], CoverageError)["uncovered"]
+    return [_parse_hole(entry) for entry in entries]
 
 
-def _parse_hole(entry: Mapping[str, Any], where: str, line: int) -> Hole:
+def _parse_hole(found: toml_entries.Entry) -> Hole:
+    entry, where = found.fields, found.where
     if set(entry) != {"suite", "requirements", "reason"}:
         raise CoverageError(f"{where}: the keys are exactly 'suite', 'requirements' and 'reason'")
-    suite, names, reason = entry["suite"], entry["requirements"], entry["reason"]
-    if suite not in (Side.HOST, Side.REMOTE):
-        raise CoverageError(f"{where}: suite {suite!r} is not 'host' or 'remote'")
-    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
-        raise CoverageError(f"{where}: 'requirements' is not a list of at least one ID")
-    if not isinstance(reason, str) or not reason.strip():
-        raise CoverageError(f"{where}: 'reason' is not a non-empty string")
-    return Hole(Side(suite), tuple(names), " ".join(reason.split()), line)
+    if entry["suite"] not in (Side.HOST, Side.REMOTE):
+        raise CoverageError(f"{where}: suite {entry['suite']!r} is not 'host' or 'remote'")
+    names = toml_entries.strings(entry, "requirements", where, CoverageError)
+    reason = toml_entries.string(entry, "reason", where, CoverageError)
+    return Hole(Side(entry["suite"]), names, " ".join(reason.split()), found.line)
 
 
 # --- judging ------------------------------------------------------------------------------------

@@ -112,15 +112,7 @@ def expect_refused(host: RemoteHost, seen: str) -> None:
 def finish(host: RemoteHost) -> None:
     """Whatever is still missing up to a running device, on a connection that has seen only
     negotiate_protocol(), and then a well-formed exchange."""
-    session = host.session
-    session.negotiate()
-    session.make_rings()
-    with session.frontend.batch():
-        session.share_memory()
-        for queue in session.queues:
-            session.start_queue(queue)
-    host.prepare()
-    host.go()
+    host.start_device()
     host.await_echo()
     host.check()
 

@@ -77,7 +77,8 @@ def test_catalogue_duplicate_id_is_refused(path: Path) -> None:
         ("[[requirement", "not valid TOML"),
         ("", "no \\[\\[requirement\\]\\] entry"),
         ("[[requirements]]\n", "unknown key 'requirements'"),
-        ("requirement = [1]\n", "requirement 1: not a table"),
+        ("requirement = [1]\n", "'requirement' is not a list of tables"),
+        ("requirement = [{}]\n", "its own \\[\\[requirement\\]\\] line"),
     ],
 )
 def test_catalogue_broken_file_is_refused(text: str, complaint: str, path: Path) -> None:

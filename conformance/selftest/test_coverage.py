@@ -118,7 +118,7 @@ def test_coverage_hole_has_its_line(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         (HOLE.replace("host", "both"), r":2: suite 'both' is not 'host' or 'remote'"),
-        (HOLE.replace('["BF-001"]', "[]"), ":2: 'requirements' is not a list of at least one ID"),
+        (HOLE.replace('["BF-001"]', "[]"), ":2: 'requirements' is not a list of at least one"),
         (HOLE.replace('["BF-001"]', "[1]"), ":2: 'requirements' is not a list"),
         (HOLE.replace("because", " "), ":2: 'reason' is not a non-empty string"),
         (HOLE.replace("reason", "why"), ":2: the keys are exactly"),

@@ -192,15 +192,13 @@ class Host:
 
         ``config`` must keep the regions of the present one.
         """
-        session = self.session
         if config is not None:
-            self.config = session.config = config
-        session.negotiate()
-        session.make_rings()
-        with session.frontend.batch():
-            session.share_memory()
-            for queue in session.queues:
-                session.start_queue(queue)
+            self.config = self.session.config = config
+        self.start_device()
+
+    def start_device(self) -> None:
+        """What start() does on a connection that has negotiated its protocol."""
+        self.session.start_device()
         self.prepare()
         self.go()
 

@@ -110,6 +110,10 @@ class Session:
     def start(self) -> None:
         """All steps up to rings that the back-end knows; DRIVER_OK is still to come."""
         self.negotiate_protocol()
+        self.start_device()
+
+    def start_device(self) -> None:
+        """The same on a connection that has negotiated its protocol, also after a reset."""
         self.negotiate()
         self.make_rings()
         with self.frontend.batch():
