@@ -198,9 +198,9 @@ struct service_params {
 			      default 100 */
 	uint64_t messages; /* source: how many in a session; default: no end */
 	const struct script *script; /* script: its rules (remote/script.h), by reference */
-	bool quiet;	   /* any kind: an endpoint that is not announced */
-	bool peer_known;   /* any kind: the host's endpoint is this one, so that the remote */
-	uint32_t peer;	   /* can speak first; until the host speaks from another */
+	bool quiet;		     /* any kind: an endpoint that is not announced */
+	bool peer_known; /* any kind: the host's endpoint is this one, so that the remote */
+	uint32_t peer;	 /* can speak first; until the host speaks from another */
 };
 
 /**

@@ -96,4 +96,10 @@ def test_man_page_has_nothing_that_man_complains_about(page: str) -> None:
 
 
 def test_man_pages_are_these() -> None:
-    assert pages() == ["rpmsg-control.7", "rpmsg-ctl.1", "rpmsg-host.1", "rpmsg-sim.1"]
+    assert pages() == [
+        "rpmsg-control.7",
+        "rpmsg-ctl.1",
+        "rpmsg-host.1",
+        "rpmsg-scenario.5",
+        "rpmsg-sim.1",
+    ]

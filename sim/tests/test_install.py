@@ -37,6 +37,7 @@ FILES = {
     "share/man/man1/rpmsg-ctl.1",
     "share/man/man1/rpmsg-host.1",
     "share/man/man1/rpmsg-sim.1",
+    "share/man/man5/rpmsg-scenario.5",
     "share/man/man7/rpmsg-control.7",
     "share/qemu/vhost-user/50-rpmsg-sim.json",
     "share/rpmsg-testbench/wireshark/rpmsg.lua",

@@ -8,7 +8,7 @@ static const struct service_kind *const kinds[] = {
 	&service_echo,	       &service_sink,	    &service_source,	   &service_client_sample,
 	&service_tty,	       &service_tty_zephyr, &service_raw,	   &service_chrdev,
 	&service_openamp_demo, &service_matrix,	    &service_nxp_pingpong, &service_nxp_str_echo,
-	&service_ti_pingpong,  &service_st_sdb,	    &service_nuttx_ping,  &service_script,
+	&service_ti_pingpong,  &service_st_sdb,	    &service_nuttx_ping,   &service_script,
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
