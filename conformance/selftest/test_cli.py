@@ -125,7 +125,7 @@ def test_cli_without_a_suite_is_status_2(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_cli_nothing_to_run_is_status_5(capsys: pytest.CaptureFixture[str]) -> None:
-    assert host("--select", "BF-001", "--level", "observed") == 5
+    assert host("--select", "UA", "--level", "observed") == 5
     assert "no case is left to run" in capsys.readouterr().err
 
 
