@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/oracle.h"
+#include "common/reads.h"
 
 #define GUARD_BYTE 0xa5
 #define FILL_BYTE 0xee
@@ -67,6 +68,7 @@ void rig_start(struct rig *rig, const uint32_t *num, uint64_t features,
 		.host = memory,
 	};
 
+	reads_watch(memory, sizeof(memory));
 	gmem_init(&rig->mem);
 	ORACLE("rig-memory", gmem_add(&rig->mem, &region) == 0, "cannot add the memory");
 	rig->features = features;
@@ -111,6 +113,7 @@ static bool give(struct rig *rig, unsigned int index, struct rig_buffer *buffer,
 	if (drvq_add(&queue->dq, bufs, writable ? 0 : pieces, writable ? pieces : 0, buffer) < 0)
 		return false;
 	(void)drvq_publish(&queue->dq);
+	reads_forget(buffer_at(index, buffer->index), buffer->size);
 	buffer->out = true;
 	queue->posted++;
 	return true;
@@ -180,6 +183,9 @@ static void check_sent(const struct rig *rig, const struct rig_buffer *buffer)
 	const uint8_t *at = buffer_at(RPMSG_QUEUE_OUTPUT, buffer->index);
 
 	check_bytes(at + buffer->size, RIG_GUARD, GUARD_BYTE, "write-behind-buffer", buffer);
+	ORACLE("read-twice", reads_most(at, buffer->size) <= 1,
+	       "a byte of buffer %u, which the host may change, was read %u times", buffer->index,
+	       reads_most(at, buffer->size));
 	if (!rig->lies)
 		ORACLE("write-into-readable", memcmp(at, copies[buffer->index], buffer->size) == 0,
 		       "the device wrote into device-readable buffer %u", buffer->index);

@@ -75,7 +75,8 @@ int remote_config_write(struct remote *remote, uint32_t offset, uint32_t size, c
 
 	if (!is_inside(remote, offset, size))
 		return -EINVAL;
-	if (!remote->layout->driver_writes)
+	/* Nothing is inside of no configuration space, too. */
+	if (remote->layout == NULL || !remote->layout->driver_writes)
 		return -EACCES;
 	memcpy(remote->config_space + offset, from, size);
 	if (config_layout_read(remote->layout, remote->config_space, &to_host, &to_remote) == 0) {

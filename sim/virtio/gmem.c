@@ -4,7 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "virtio/read_hook.h"
 #include "wire/checked.h"
+
+#ifdef TESTBENCH_READ_HOOK
+/* For programs of a fuzzing build that watch nothing. */
+__attribute__((weak)) void guest_read_hook(const void *at, size_t size)
+{
+}
+#endif
 
 /*
  * The regions are kept sorted by guest-physical address: a lookup is a binary search when the
@@ -174,6 +182,7 @@ static int read_pieces(struct gmem *mem, uint64_t guest_addr, uint8_t *out, size
 	while (size != 0) {
 		if (!gmem_piece(mem, guest_addr, size, &piece))
 			return -EFAULT;
+		guest_read_hook(piece.host, piece.size);
 		memcpy(out, piece.host, piece.size);
 		out += piece.size;
 		guest_addr += piece.size;
@@ -186,10 +195,12 @@ int gmem_read(struct gmem *mem, uint64_t guest_addr, void *to, size_t size)
 {
 	int err = 0;
 
-	if (gmem_hit(mem, guest_addr, size))
+	if (gmem_hit(mem, guest_addr, size)) {
+		guest_read_hook(gmem_hit_at(mem, guest_addr), size);
 		memcpy(to, gmem_hit_at(mem, guest_addr), size);
-	else
+	} else {
 		err = read_pieces(mem, guest_addr, to, size);
+	}
 	/* The copy is what gets checked: forbid the compiler to go back to its source. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return err;

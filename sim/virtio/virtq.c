@@ -401,6 +401,7 @@ int64_t virtq_read(struct virtq *vq, const struct virtq_chain *chain, uint64_t o
 
 	if (chain->readable_count == 0 || !is_plain(vq, first, offset, size))
 		return copy_out(vq->mem, first, first + chain->readable_count, offset, to, size);
+	guest_read_hook(gmem_hit_at(vq->mem, first->addr + offset), size);
 	memcpy(to, gmem_hit_at(vq->mem, first->addr + offset), size);
 	/* The copy is what gets checked: forbid the compiler to go back to its source. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);

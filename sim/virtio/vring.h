@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "virtio/read_hook.h"
+
 #define VRING_MAX_SIZE 32768U
 
 #define VRING_DESC_SIZE 16U /* le64 addr, le32 len, le16 flags, le16 next */
@@ -102,6 +104,7 @@ static inline uint16_t vring_load16(const void *part, uint64_t offset)
 {
 	const void *at = (const uint8_t *)part + offset;
 
+	guest_read_hook(at, 2);
 	return le16toh(__atomic_load_n((const uint16_t *)at, __ATOMIC_RELAXED));
 }
 
@@ -109,6 +112,7 @@ static inline uint16_t vring_load16_acquire(const void *part, uint64_t offset)
 {
 	const void *at = (const uint8_t *)part + offset;
 
+	guest_read_hook(at, 2);
 	return le16toh(__atomic_load_n((const uint16_t *)at, __ATOMIC_ACQUIRE));
 }
 
@@ -116,6 +120,7 @@ static inline uint32_t vring_load32(const void *part, uint64_t offset)
 {
 	const void *at = (const uint8_t *)part + offset;
 
+	guest_read_hook(at, 4);
 	return le32toh(__atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED));
 }
 
@@ -123,6 +128,7 @@ static inline uint64_t vring_load64(const void *part, uint64_t offset)
 {
 	const void *at = (const uint8_t *)part + offset;
 
+	guest_read_hook(at, 8);
 	return le64toh(__atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED));
 }
 
