@@ -298,6 +298,47 @@ def test_life_kicks_come_through_a_pipe(start: Start) -> None:
     wire.close()
 
 
+def test_life_interrupt_descriptor_that_blocks_and_is_full_holds_nothing_up(start: Start) -> None:
+    """Whoever shares the file with us may make it blocking again, and fill it."""
+    wire = Wire(start(*ECHO_SERVICE))
+    call = wire.attach().rings[INPUT].call
+    os.set_blocking(call, True)
+    os.write(call, struct.pack("<Q", 2**64 - 2))
+
+    for number in range(3):
+        wire.echo()
+        wire.expect(number, ECHO)
+    wire.close()
+
+
+def test_life_channel_of_the_back_end_that_blocks_and_is_full_holds_nothing_up(
+    start: Start,
+) -> None:
+    wire = Wire(start("--profile", "linux-bufsz", *ECHO_SERVICE))
+    host = wire.connect()
+    host.protocol |= PROTOCOL_F_BACKEND_REQ | PROTOCOL_F_CONFIG
+    host.start(F_VERSION_1)
+    ours, theirs = socket.socketpair()
+    host.front_end.acked(SET_BACKEND_REQ_FD, fds=(theirs.fileno(),))
+    theirs.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            theirs.send(bytes(65536))
+    with pytest.raises(BlockingIOError):
+        while True:
+            theirs.send(b"x")
+    theirs.setblocking(True)
+
+    wire.control.call("config_change")
+    wire.echo()
+    wire.expect(0, ECHO)
+    while "cannot be told that the configuration changed" not in wire.sim.log_text():
+        pass
+    ours.close()
+    theirs.close()
+    wire.close()
+
+
 def test_life_services_come_back_after_each_of_many_resets(
     start: Start, connect: Connect
 ) -> None:

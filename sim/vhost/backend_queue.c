@@ -486,6 +486,15 @@ static ssize_t write_pipe(int fd, const void *bytes, size_t size)
 	return ret;
 }
 
+/* The flag is one with the front-end's descriptor of the same file, where it may be cleared. */
+static void keep_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0 && !(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 bool backend_signal(const struct backend_event *event)
 {
 	const uint64_t one = 1;
@@ -493,6 +502,7 @@ bool backend_signal(const struct backend_event *event)
 
 	if (event->fd < 0)
 		return false;
+	keep_nonblocking(event->fd);
 	do {
 		ret = event->pipe ? write_pipe(event->fd, &one, sizeof(one))
 				  : write(event->fd, &one, sizeof(one));
@@ -527,6 +537,7 @@ int64_t backend_clear_kick(struct backend *be, unsigned int queue)
 
 	if (kick->fd < 0)
 		return -EIO;
+	keep_nonblocking(kick->fd);
 	do {
 		got = read(kick->fd, events, kick->pipe ? sizeof(events) : sizeof(events[0]));
 	} while (got < 0 && errno == EINTR);

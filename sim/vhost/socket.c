@@ -182,7 +182,7 @@ int vhost_write(int fd, const struct vhost_msg *msg)
 	}
 
 	while (iov.iov_len > 0) {
-		ssize_t sent = sendmsg(fd, &mh, MSG_NOSIGNAL);
+		ssize_t sent = sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno == EINTR)
 			continue;
