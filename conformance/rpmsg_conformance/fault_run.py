@@ -42,8 +42,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 EXERCISE_SECONDS = 2.0
 
 #: Here a guest is damaged on purpose, so that most waits that are long are in vain: they get this
-#: part of what a case of the suite gets. For a boot that is 48 s.
-TIMEOUT_FACTOR = 0.4
+#: part of what a case of the suite gets. For a boot that is a minute.
+TIMEOUT_FACTOR = 0.5
 
 #: Guests at once: while one boots after a fault that it did not survive, the other goes on.
 JOBS = 2

@@ -463,8 +463,6 @@ static void test_fini_tells_that_the_driver_is_gone_before_queues_stop(void **st
 	assert_events(fx, "driver_gone stopping:0 kick_fd:0:none stopping:1 kick_fd:1:none");
 }
 
-#define fx_test(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -373,8 +373,6 @@ static void test_error_without_a_descriptor_does_nothing(void **state)
 	assert_int_equal(fx_count(fx->err[0]), 0);
 }
 
-#define fx_test(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -107,12 +107,7 @@ static void test_hooks_crash_at_driver_ok_tells_the_device_nothing(void **state)
 
 	crash_at(BACKEND_POINT_DRIVER_OK);
 	fx_negotiate(fx, FX_ACKED, FX_PROTOCOL);
-	fx_memory(fx);
-	for (unsigned int i = 0; i < FX_NUM_QUEUES; i++) {
-		fx_ring(fx, i);
-		fx_state(fx, VHOST_SET_VRING_ENABLE, i, 1);
-		assert_served(fx);
-	}
+	fx_rings(fx);
 	assert_int_equal(hook.points[BACKEND_POINT_DRIVER_OK], 0);
 	fx_u64(fx, VHOST_SET_STATUS, FX_DRIVER_OK);
 	assert_int_equal(fx->result, -ECONNABORTED);

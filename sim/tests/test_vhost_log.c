@@ -379,8 +379,6 @@ static void test_log_fd_with_the_wrong_shape_is_refused(void **state)
 	assert_refused(fx, VIOLATION_VU_SIZE);
 }
 
-#define fx_test(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

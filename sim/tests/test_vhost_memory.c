@@ -537,20 +537,6 @@ static void test_rem_mem_reg_unmaps_that_region_and_no_other(void **state)
 
 /* memory under a running ring */
 
-static void start_driver(struct fx *fx, struct drvq *dq, unsigned int queue)
-{
-	struct fx_addr addr = fx_ring_addr(queue, FX_NUM);
-	struct drvq_layout layout = {
-		.desc = addr.desc - FX_USER,
-		.avail = addr.avail - FX_USER,
-		.used = addr.used - FX_USER,
-		.bytes = addr.used - FX_USER + vring_used_bytes(FX_NUM),
-	};
-
-	memset(dq, 0, sizeof(*dq));
-	assert_int_equal(drvq_start(dq, fx->host, &layout, FX_NUM, FX_ACKED), 0);
-}
-
 /* One buffer there and back. */
 static void exchange(struct fx *fx, struct drvq *dq, unsigned int queue)
 {
@@ -577,7 +563,7 @@ static void test_ring_goes_on_when_the_same_memory_is_given_again(void **state)
 	void *before;
 	struct drvq dq;
 
-	start_driver(fx, &dq, 0);
+	fx_start_driver(fx, &dq, 0);
 	fx_run(fx);
 	exchange(fx, &dq, 0);
 	before = fx->be.queues[0].vq.rings.desc;
@@ -594,7 +580,7 @@ static void test_ring_goes_on_when_its_region_is_cut_smaller_around_it(void **st
 	struct fx_region regions[3];
 	struct drvq dq;
 
-	start_driver(fx, &dq, 1);
+	fx_start_driver(fx, &dq, 1);
 	fx_run(fx);
 	/* Queue 0, queue 1 and the buffers come to lie in three mappings. */
 	for (unsigned int i = 0; i < 3; i++)
@@ -640,7 +626,7 @@ static void test_ring_whose_memory_comes_back_goes_on(void **state)
 	struct fx *fx = *state;
 	struct drvq dq;
 
-	start_driver(fx, &dq, 1);
+	fx_start_driver(fx, &dq, 1);
 	fx_run(fx);
 	exchange(fx, &dq, 1);
 	keep_only_first_ring(fx);
@@ -673,7 +659,7 @@ static void test_ring_whose_region_is_added_again_goes_on(void **state)
 	struct fx_region whole = fx_whole_memory();
 	struct drvq dq;
 
-	start_driver(fx, &dq, 0);
+	fx_start_driver(fx, &dq, 0);
 	fx_run(fx);
 	exchange(fx, &dq, 0);
 	fx_region(fx, VHOST_REM_MEM_REG, &whole, -1);
@@ -723,8 +709,6 @@ static void test_ring_outside_a_whole_table_is_reported(void **state)
 	assert_reply_u64(fx, 0); /* the table itself is in use */
 	assert_false(fx->be.queues[1].vq.started);
 }
-
-#define fx_test(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
 
 int main(void)
 {

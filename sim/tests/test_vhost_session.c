@@ -562,8 +562,6 @@ static void test_config_write_to_a_device_without_a_callback_is_refused(void **s
 	assert_refused(fx, VIOLATION_VU_CONFIG);
 }
 
-#define fx_test(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

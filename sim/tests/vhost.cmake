@@ -9,6 +9,7 @@ target_link_libraries(vhost_support PUBLIC vhost PkgConfig::CMOCKA Threads::Thre
 
 unit_test(vhost_dispatch vhost_support)
 unit_test(vhost_session vhost_support)
+unit_test(vhost_ring vhost_support)
 unit_test(vhost_queue vhost_support)
 unit_test(vhost_event vhost_support)
 unit_test(vhost_memory vhost_support)

@@ -401,6 +401,38 @@ void fx_ring(struct fx *fx, unsigned int index)
 	assert_served(fx);
 }
 
+void fx_sized_queue(struct fx *fx)
+{
+	fx_negotiate(fx, FX_ACKED, FX_PROTOCOL);
+	fx_memory(fx);
+	fx_state(fx, VHOST_SET_VRING_NUM, 0, FX_NUM);
+	assert_served(fx);
+}
+
+void fx_rings(struct fx *fx)
+{
+	fx_memory(fx);
+	for (unsigned int i = 0; i < FX_NUM_QUEUES; i++) {
+		fx_ring(fx, i);
+		fx_state(fx, VHOST_SET_VRING_ENABLE, i, 1);
+		assert_served(fx);
+	}
+}
+
+void fx_start_driver(struct fx *fx, struct drvq *dq, unsigned int queue)
+{
+	struct fx_addr addr = fx_ring_addr(queue, FX_NUM);
+	struct drvq_layout layout = {
+		.desc = addr.desc - FX_USER,
+		.avail = addr.avail - FX_USER,
+		.used = addr.used - FX_USER,
+		.bytes = addr.used - FX_USER + vring_used_bytes(FX_NUM),
+	};
+
+	memset(dq, 0, sizeof(*dq));
+	assert_int_equal(drvq_start(dq, fx->host, &layout, FX_NUM, FX_ACKED), 0);
+}
+
 void fx_run(struct fx *fx)
 {
 	uint64_t protocol = FX_PROTOCOL;
@@ -408,12 +440,7 @@ void fx_run(struct fx *fx)
 	if (fx->offer.config_size == 0)
 		protocol &= ~VIRTIO_BIT(VHOST_PROTOCOL_F_CONFIG);
 	fx_negotiate(fx, FX_ACKED, protocol);
-	fx_memory(fx);
-	for (unsigned int i = 0; i < FX_NUM_QUEUES; i++) {
-		fx_ring(fx, i);
-		fx_state(fx, VHOST_SET_VRING_ENABLE, i, 1);
-		assert_served(fx);
-	}
+	fx_rings(fx);
 	fx_u64(fx, VHOST_SET_STATUS, FX_DRIVER_OK);
 	assert_served(fx);
 	assert_true(fx->be.driver_ok);

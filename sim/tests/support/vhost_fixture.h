@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "vhost/backend.h"
+#include "virtio/drvq.h"
 
 #define FX_NUM_QUEUES 2
 #define FX_NUM 64 /* entries of a ring */
@@ -75,6 +76,7 @@ struct fx {
 /* cmocka fixture functions; the state is a struct fx. */
 int fx_setup(void **state);
 int fx_teardown(void **state);
+#define fx_test(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
 
 /* Files and descriptors */
 int fx_memfd(uint64_t size);
@@ -104,7 +106,12 @@ struct fx_region fx_whole_memory(void);
 void fx_negotiate(struct fx *fx, uint64_t features, uint64_t protocol_features);
 void fx_memory(struct fx *fx);
 void fx_ring(struct fx *fx, unsigned int index); /* all but SET_VRING_ENABLE */
+void fx_sized_queue(struct fx *fx);		 /* memory, and the size of queue 0 */
+void fx_rings(struct fx *fx);			 /* memory and all rings, enabled */
 void fx_run(struct fx *fx);			 /* up to DRIVER_OK; the events are forgotten */
+
+/* A driver for a queue, sharing the test's own mapping of memory. */
+void fx_start_driver(struct fx *fx, struct drvq *dq, unsigned int queue);
 
 /* The request handled last was served: no violation, and acknowledged with 0 if asked for. */
 #define assert_served(fx) fx_assert_served(fx, __FILE__, __LINE__)
