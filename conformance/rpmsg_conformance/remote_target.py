@@ -60,6 +60,10 @@ _SANITIZER: Final = re.compile(
 
 _CONSOLE_LINES: Final = 30
 
+#: The host of the exchange that shows that a remote serves. Filling rings of the usual size would
+#: take longer than all the rest of it.
+_EXCHANGE: Final = Config(ring_sizes=(16, 16))
+
 #: What a case rests on, for the message when the peer ends it in this way.
 _EXPECTED: Final[tuple[tuple[type[PeerError], str], ...]] = (
     (PeerClosed, "the connection to stay open"),
@@ -336,7 +340,7 @@ class RemoteTarget:
         return True
 
     def _exchange(self) -> None:
-        host = self.open()
+        host = self.open(_EXCHANGE)
         host.start()
         host.await_echo()
         host.check()
