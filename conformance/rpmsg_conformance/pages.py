@@ -10,13 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import jinja2
 from markupsafe import Markup
+
+from rpmsg_conformance.virtio import trace_text
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -60,7 +62,9 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         finalize=visible,
     )
-    environment.filters.update(link=_link, options=_options, inside=_inside, duration=_duration)
+    environment.filters.update(
+        link=_link, options=_options, inside=_inside, duration=_duration, excerpt=_excerpt
+    )
     page: str = environment.get_template(template).render(
         style=Markup(style),
         script=Markup(script),
@@ -103,6 +107,11 @@ def _inside(path: str | None) -> str | None:
 def _options(command: str) -> list[str]:
     """A command line in pieces that are not to be torn apart: each option with its values."""
     return re.split(r" (?=--?[a-zA-Z])", command)
+
+
+def _excerpt(messages: Sequence[str]) -> list[str]:
+    """Those of a case's messages that are worth reading first."""
+    return trace_text.excerpt(messages, 8)
 
 
 def _duration(seconds: float) -> str:

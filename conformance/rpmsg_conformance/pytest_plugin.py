@@ -212,7 +212,9 @@ class ConformPlugin:
             try:
                 reason = self._target.sanity()
                 if reason is not None:
-                    self.unreachable = f"the first sanity exchange failed: {reason}"
+                    self.unreachable = (
+                        f"a well-formed exchange has to work before anything is judged: {reason}"
+                    )
             except TargetUnreachable as error:
                 self.unreachable = str(error)
             except Exception as error:

@@ -60,6 +60,9 @@ _SANITIZER: Final = re.compile(
 
 _CONSOLE_LINES: Final = 30
 
+#: Of an exchange that failed before the first case, or after the last one, so many are told.
+_SANITY_LINES: Final = 12
+
 #: The host of the exchange that shows that a remote serves. Filling rings of the usual size would
 #: take longer than all the rest of it.
 _EXCHANGE: Final = Config(ring_sizes=(16, 16))
@@ -178,7 +181,11 @@ class RemoteTarget:
             return None
         if wait and child.running:
             child.wait(wait * max(1.0, self.factor))
-        return None if child.running else child.describe_end()
+        if child.running:
+            return None
+        report = self.sanitizer_report()
+        said = f"; {report}" if report is not None else ""
+        return f"the remote ended: {child.describe_end()}{said}"
 
     def _stop(self) -> None:
         self._last_words = self.console_tail()
@@ -353,6 +360,7 @@ class RemoteTarget:
 
         Returns None, or what went wrong. Raises TargetUnreachable.
         """
+        self.trace.clear()
         try:
             if not self.offered:
                 self._discover()
@@ -360,8 +368,9 @@ class RemoteTarget:
         except (PeerError, Unmet, TargetDied, TargetWedged) as error:
             ended = self._ended(_LEAVE_SECONDS)
             text = f"{error}" + (f" ({ended})" if ended else "")
+            messages = trace_text.lines(self.trace.kept())
             self.damage()
-            return text + self._tail()
+            return text + self._tail() + _passed(messages)
         finally:
             self.close_hosts()
         return None
@@ -379,7 +388,10 @@ class RemoteTarget:
                 channel = host.wait_for_channel(self._echo_name, timeout=seconds)
                 self.echo = EchoService(channel.name, channel.addr)
             except PeerTimeout:
-                self.no_echo = f"no service '{self._echo_name}' was announced ({_announced(host)})"
+                self.no_echo = (
+                    f"no service '{self._echo_name}' was announced ({_announced(host)}); "
+                    "--echo has to name one that is and that sends back what it gets"
+                )
         else:
             try:
                 channel = host.find_echo(seconds)
@@ -418,12 +430,15 @@ class RemoteTarget:
         for number, line in enumerate(lines):
             if _SANITIZER.search(line.encode("utf-8", "replace")):
                 # A report begins with what matters, and ends with a legend.
-                return lines[number : number + _CONSOLE_LINES]
+                report = lines[number : number + _CONSOLE_LINES]
+                summary = [n for n, text in enumerate(report) if text.startswith("SUMMARY: ")]
+                return report[: summary[0] + 1] if summary else report
         return lines[-_CONSOLE_LINES:]
 
     def _tail(self) -> str:
-        lines = self.console_tail()
-        return "".join(f"\n    {line}" for line in lines[-8:])
+        lines = self.console_tail()[-8:]
+        shown = "".join(f"\n    {line}" for line in lines)
+        return f"\n  its last lines of output:{shown}" if lines else ""
 
     def describe(self) -> dict[str, str]:
         """What was tested, for the report."""
@@ -442,6 +457,14 @@ class RemoteTarget:
         self.close_hosts()
         if self.launch is not None:
             self._stop()
+
+
+def _passed(messages: Sequence[str]) -> str:
+    """The last messages of an exchange that failed, to stand below what went wrong."""
+    if not messages:
+        return ""
+    shown = "".join(f"\n    {line}" for line in messages[-_SANITY_LINES:])
+    return f"\n  the last messages (-> from the suite, <- from the remote):{shown}"
 
 
 def _probe(host: RemoteHost) -> EchoService | None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import textwrap
 from collections import Counter
@@ -15,6 +16,7 @@ from rpmsg_conformance.catalogue import Catalogue, Requirement
 from rpmsg_conformance.plan import Planned
 from rpmsg_conformance.results import CaseResult, RequirementResult, RunResult
 from rpmsg_conformance.verdicts import Verdict, gates
+from rpmsg_conformance.virtio import trace_text
 
 _ID, _LEVEL, _VERDICT, _TIME = 6, 8, 7, 8
 _INDENT = _ID + _LEVEL + _VERDICT + 6
@@ -43,7 +45,13 @@ _TO_MEND = frozenset(
 _MESSAGES, _MESSAGES_VERBOSE = 5, 60
 
 #: Of one requirement so many failing cases are told in full; the report has all.
-_TOLD_IN_FULL = 3
+_TOLD_IN_FULL = 1
+
+_QUOTE_INDENT = 8
+
+#: How many lines of a console are shown without -v: the last ones, of a report the first.
+_CONSOLE = 10
+_REPORT = re.compile(r"Sanitizer|runtime error|Kernel panic")
 
 
 class Terminal:
@@ -60,6 +68,8 @@ class Terminal:
         self._catalogue = catalogue
         self._verbose = verbose
         self._header_due = True
+        #: Why cases were BLOCKED, as far as that was told.
+        self._blocked: set[str] = set()
         terminal = stream.isatty()
         self._colour = terminal and "NO_COLOR" not in environment
         self._width = shutil.get_terminal_size((128, 24)).columns if terminal else 128
@@ -81,6 +91,14 @@ class Terminal:
 
     def row(self, result: RequirementResult) -> None:
         """The line of one requirement, with what explains its verdict below."""
+        reasons = {case.message for case in result.cases}
+        if (
+            result.verdict is Verdict.BLOCKED
+            and reasons <= self._blocked
+            and not self._verbose
+        ):
+            # Nothing that was not said already: the summary lists it.
+            return
         if self._header_due:
             self._header_due = False
             self._write(self._line("ID", "level", "verdict", None, "requirement", "time"))
@@ -101,19 +119,23 @@ class Terminal:
             sources = "; ".join(f"{s.document}, {s.locator}" for s in requirement.sources)
             self._rest("source: ", sources)
         told = 0
+        notes: Counter[str] = Counter()
         alike = Counter((case.verdict, case.message) for case in result.cases)
         for case in result.cases:
             count = alike[case.verdict, case.message]
             if case.verdict in (Verdict.SKIP, Verdict.BLOCKED) and count > 1:
                 # Once for all cases of the requirement that have the same reason.
                 alike[case.verdict, case.message] = 0
+                if case.verdict is Verdict.BLOCKED:
+                    self._blocked.add(case.message)
                 self._explain(case, f"{case.name} and {count - 1} more")
             elif case.verdict in _EXPLAINED and count:
                 told += 1
                 self._explain(case, brief=told > _TOLD_IN_FULL and not self._verbose)
-            for note in case.notes if case.verdict in (Verdict.INFO, Verdict.PASS) else ():
-                if self._verbose or case.verdict is Verdict.INFO:
-                    self._detail("seen", note)
+            if case.verdict is Verdict.INFO or (case.verdict is Verdict.PASS and self._verbose):
+                notes.update(case.notes)
+        for note, times in notes.items():
+            self._detail("seen", note + (f" ({times} times)" if times > 1 else ""))
 
     def summary(self, run: RunResult) -> None:
         """What the run came to, with all the denominators."""
@@ -126,12 +148,7 @@ class Terminal:
             f"{len(run.cases)} cases{left_out}; the catalogue has {run.total_requirements} "
             f"requirements for this side; {run.seconds:.1f} s"
         )
-        for result in run.requirements:
-            if any(gates(case.verdict, run.strict) for case in result.cases):
-                bad = sum(gates(case.verdict, run.strict) for case in result.cases)
-                start = f"  {self._paint(result.verdict, f'{result.verdict:{_VERDICT}}')} "
-                cases = f" ({bad} of {len(result.cases)} cases)"
-                self._write(f"{start}{result.requirement.id}  {result.requirement.text}{cases}")
+        self._gating(run)
         used = [case for case in run.cases if case.deviation and case.verdict is Verdict.XFAIL]
         if used:
             names = ", ".join(dict.fromkeys(case.requirement for case in used))
@@ -147,6 +164,29 @@ class Terminal:
         if run.report is not None:
             files = "index.html, report.json, junit.xml, report.tap, cases/"
             self._write(f"report: {_short(run.report)} ({files})")
+
+    def _gating(self, run: RunResult) -> None:
+        """What fails the run, once more and in few words: a long run has scrolled away."""
+        blocked: dict[str, list[str]] = {}
+        for result in run.requirements:
+            bad = [case for case in result.cases if gates(case.verdict, run.strict)]
+            if result.verdict is Verdict.BLOCKED:
+                blocked.setdefault(bad[0].message, []).append(result.requirement.id)
+            elif bad:
+                cases = f"{len(bad)} of {len(result.cases)} case{'s' * (len(result.cases) != 1)}"
+                text = f"{result.requirement.id}  {result.requirement.text} ({cases})"
+                self._point(result.verdict, text)
+        for reason, names in blocked.items():
+            noun = "requirement" if len(names) == 1 else "requirements"
+            self._point(Verdict.BLOCKED, f"{len(names)} {noun}: {reason}")
+            for line in textwrap.wrap(" ".join(names), self._width - _VERDICT - 4):
+                self._write(" " * (_VERDICT + 4) + line)
+
+    def _point(self, verdict: Verdict, text: str) -> None:
+        first, *rest = textwrap.wrap(" ".join(text.split()), self._width - _VERDICT - 4)
+        self._write(f"  {self._paint(verdict, f'{verdict:{_VERDICT}}')}  {first}")
+        for line in rest:
+            self._write(" " * (_VERDICT + 4) + line)
 
     def list_cases(self, plan: Sequence[Planned], with_reasons: bool) -> None:
         """The cases by requirement; with the reason where one would not run."""
@@ -195,16 +235,23 @@ class Terminal:
         for line in case.traceback.splitlines()[-_TRACEBACK_LINES:]:
             self._write(f"{indent}  | {line}")
         if case.messages:
-            shown = case.messages[-(_MESSAGES_VERBOSE if self._verbose else _MESSAGES) :]
+            count = _MESSAGES_VERBOSE if self._verbose else _MESSAGES
+            shown = trace_text.excerpt(case.messages, count)
             self._detail("messages", "the last ones; -> from the suite, <- from what is tested")
             for line in shown:
-                self._write(self._cut(f"{indent}  | {line}"))
+                self._quote(line)
         if case.console:
-            self._detail("console", "last lines:")
-            for line in case.console:
-                self._write(f"{indent}  | {line}")
+            count = len(case.console) if self._verbose else _CONSOLE
+            if _REPORT.search(case.console[0]):
+                self._detail("console", "from the report on:")
+                shown = case.console[:count]
+            else:
+                self._detail("console", "last lines:")
+                shown = case.console[-count:]
+            for line in shown:
+                self._quote(line)
         if case.artefacts is not None:
-            self._detail("evidence", _short(case.artefacts))
+            self._detail("evidence", _short(case.artefacts / case.capture))
         if case.repeat:
             self._detail("repeat", case.repeat, wrap=False)
 
@@ -215,9 +262,15 @@ class Terminal:
         for number, line in enumerate(lines or [""]):
             self._write((start if number == 0 else " " * len(start)) + line)
 
-    def _cut(self, text: str) -> str:
-        """One line of output, whatever its length."""
-        return text if len(text) <= self._width else text[: self._width - 3] + "..."
+    def _quote(self, line: str) -> None:
+        """A line from elsewhere. It begins far to the left: that is where it has room."""
+        start = " " * _QUOTE_INDENT + "| "
+        further = start + " " * (len(line) - len(line.lstrip()) + 12)
+        room = self._width - len(start)
+        text, *rest = textwrap.wrap(line, room, drop_whitespace=False) or [""]
+        self._write(start + text.rstrip())
+        for more in textwrap.wrap("".join(rest), self._width - len(further)):
+            self._write(further + more)
 
     def _line(
         self,

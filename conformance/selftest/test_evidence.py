@@ -46,10 +46,11 @@ def trace() -> Trace:
         (Request.SET_VRING_KICK, m.U64.pack(1), 1, "SET_VRING_KICK queue 1, 1 descriptor"),
         (Request.SET_VRING_KICK, m.U64.pack(0x101), 0,
          "SET_VRING_KICK queue 1, without a descriptor"),
-        (Request.SET_STATUS, m.U64.pack(3), 0, "SET_STATUS 0x3 ACKNOWLEDGE|DRIVER"),
+        (Request.SET_STATUS, m.U64.pack(3), 0, "SET_STATUS 0x3 (ACKNOWLEDGE, DRIVER)"),
         (Request.SET_STATUS, m.U64.pack(0), 0, "SET_STATUS 0 (reset)"),
+        (Request.SET_STATUS, m.U64.pack(0x11), 0, "SET_STATUS 0x11 (ACKNOWLEDGE, unknown 0x10)"),
         (Request.SET_FEATURES, m.U64.pack(1), 0, "SET_FEATURES 0x1 (NS)"),
-        (Request.SET_FEATURES, b"\1\2", 0, "SET_FEATURES payload 0102"),
+        (Request.SET_FEATURES, b"\1\2", 0, "SET_FEATURES with a payload of 2 bytes instead of 8: payload 0102"),
         (99, b"", 0, "request 99"),
     ],
 )
@@ -96,7 +97,7 @@ def test_evidence_message_is_told_with_its_buffer(trace: Trace) -> None:
     trace.received(1, 0, 3, 512, 21, encode_packet(1024, 1031, b"hello"), Order.LITTLE)
     assert told(trace)[1:] == [
         '-> 0x407 > 0x400, 5 bytes "hello" (queue 1, descriptor 7; returned)',
-        f"-> 0x1 > ANY, 41 bytes {'ff' * 32}..., header says 41 bytes, 40 are there "
+        f"-> 0x1 > ANY, 41 bytes {'ff' * 32}..., but 40 bytes follow the header "
         "(queue 1, descriptor 8, 512 bytes; not returned)",
         '<- 0x400 > 0x407, 5 bytes "hello" (queue 0, descriptor 3, used 21 of 512)',
     ]

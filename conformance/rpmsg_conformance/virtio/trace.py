@@ -16,6 +16,9 @@ from rpmsg_conformance.virtio.codec import Order
 #: How much of a message is kept, in bytes; ``length`` tells of the rest.
 KEPT_BYTES: Final = 4096
 
+#: Stands between a case's own exchanges and that of the suite which follows.
+CASE_ENDED: Final = "the case has ended; what follows shows whether the remote still serves"
+
 
 class Opened(NamedTuple):
     """A connection was made."""
@@ -129,7 +132,7 @@ class Trace:
         """What follows is no more the case's own doing."""
         if self.end is None:
             self.end = self.total
-            self.remark("the case has ended; what follows shows whether the remote still serves")
+            self.remark(CASE_ENDED)
 
     def kept(self, whole: bool = True) -> list[Entry]:
         """The entries that are left; those of the case only, unless ``whole``."""

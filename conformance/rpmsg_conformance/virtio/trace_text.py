@@ -12,13 +12,14 @@ remote, "!!" what is wrong, "--" anything else.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio import messages as m
 from rpmsg_conformance.virtio.codec import Order, decode_ns, decode_packet
 from rpmsg_conformance.virtio.trace import (
+    CASE_ENDED,
     Closed,
     Entry,
     Hostile,
@@ -37,6 +38,36 @@ _SHOWN: Final = 32
 _FEATURES: Final = (c.Request.GET_FEATURES, c.Request.SET_FEATURES)
 _PROTOCOL: Final = (c.Request.GET_PROTOCOL_FEATURES, c.Request.SET_PROTOCOL_FEATURES)
 _STATUS: Final = (c.Request.GET_STATUS, c.Request.SET_STATUS)
+
+#: Payloads whose length does not depend on what is in them, in bytes.
+_SIZES: Final[Mapping[int, int]] = {
+    **dict.fromkeys(
+        (
+            c.Request.SET_FEATURES, c.Request.SET_PROTOCOL_FEATURES, c.Request.SET_STATUS,
+            c.Request.SET_VRING_KICK, c.Request.SET_VRING_CALL, c.Request.SET_VRING_ERR,
+        ),
+        m.U64.size,
+    ),
+    **dict.fromkeys(
+        (
+            c.Request.SET_VRING_NUM, c.Request.SET_VRING_BASE, c.Request.GET_VRING_BASE,
+            c.Request.SET_VRING_ENABLE,
+        ),
+        m.VRING_STATE.size,
+    ),
+    **dict.fromkeys(
+        (
+            c.Request.GET_FEATURES, c.Request.GET_PROTOCOL_FEATURES, c.Request.SET_OWNER,
+            c.Request.RESET_OWNER, c.Request.RESET_DEVICE, c.Request.GET_QUEUE_NUM,
+            c.Request.GET_STATUS, c.Request.GET_MAX_MEM_SLOTS,
+        ),
+        0,
+    ),
+    c.Request.SET_VRING_ADDR: m.VRING_ADDR.size,
+    c.Request.SET_LOG_BASE: m.LOG.size,
+    c.Request.ADD_MEM_REG: m.U64.size + m.MEM_REGION.size,
+    c.Request.REM_MEM_REG: m.U64.size + m.MEM_REGION.size,
+}
 
 #: Requests that carry the number of a queue, and perhaps that no descriptor comes with it.
 _RING_FDS: Final = (
@@ -58,6 +89,15 @@ def lines(entries: Sequence[Entry], before: int = 0) -> list[str]:
         if text is not None
     ]
     return found
+
+
+def excerpt(messages: Sequence[str], count: int) -> list[str]:
+    """The last ``count`` lines up to the end of the case, and a few of what came after it."""
+    end = next((n for n, line in enumerate(messages) if line.endswith(CASE_ENDED)), None)
+    if end is None or len(messages) - end > 40:
+        return list(messages[-count:])
+    after = [messages[end], *messages[end + 1 :][-2:]]
+    return [*messages[max(0, end - count + 1) : end], *after]
 
 
 def with_lines(entries: Sequence[Entry]) -> Iterator[tuple[Entry, str | None]]:
@@ -159,7 +199,7 @@ def message(data: bytes, order: Order, length: int) -> str:
         odd = []
     there = length - c.RPMSG_HEADER_SIZE
     if header.len != there:
-        parts.append(f"header says {header.len} bytes, {there} are there")
+        parts.append(f"but {there} bytes follow the header")
     if header.reserved:
         parts.append(f"reserved {header.reserved:#x}")
     if header.flags:
@@ -213,6 +253,9 @@ def _request(entry: Request) -> str:
     text = _name(header.request)
     if header.flags & ~c.NEED_REPLY != c.VERSION:
         text += f", flags {header.flags:#x}"
+    right = _SIZES.get(header.request)
+    if right is not None and there != right:
+        text += f" with a payload of {there} bytes instead of {right}:"
     if header.size != there:
         text += f", header says {header.size} bytes of payload, {there} were sent"
     try:
@@ -243,8 +286,10 @@ def _number(name: str, value: int) -> str:
 
 def _bits(request: int, value: int) -> str:
     if request in _STATUS:
-        text = "|".join(s.name or "" for s in c.Status if value & s) or "0 (reset)"
-        return f"{value:#x} {text}" if value else text
+        names = [s.name for s in c.Status if value & s]
+        unknown = value & ~sum(c.Status)
+        names += [f"unknown {unknown:#x}"] if unknown else []
+        return f"{value:#x} ({', '.join(names)})" if value else "0 (reset)"
     if request in _FEATURES:
         return f"{value:#x} ({c.names_of(value, c.Feature)})" if value else "0"
     if request in _PROTOCOL:
