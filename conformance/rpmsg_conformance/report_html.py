@@ -44,7 +44,7 @@ def as_page(report: Report) -> str:
     """The page. The report has to fit its schema."""
     requirements = [_requirement(entry) for entry in report["requirements"]]
     attention = sorted(
-        (entry for entry in requirements if entry["attention"]),
+        (entry for entry in requirements if entry["attention"] and not _follows(report, entry)),
         key=lambda entry: -severity(Verdict(entry["verdict"])),
     )
     by_group = [
@@ -96,7 +96,7 @@ def headline(report: Report) -> dict[str, str]:
     if report["exit_code"] == EXIT_HARNESS:
         return _headline("bad", "Suite fault", "the suite itself failed; do not trust the verdicts")
     if report["exit_code"] == EXIT_UNREACHABLE:
-        return _headline("bad", "Unreachable", "the target could not be reached")
+        return _headline("bad", "Unreachable", "the target cannot be reached, or does not serve a well-formed host")
     if report["exit_code"] == EXIT_NOTHING_RUN:
         return _headline("bad", "Nothing run", "no case was run, which says nothing")
     if report["exit_code"] == EXIT_GATING and failing:
@@ -115,6 +115,11 @@ def _requirement(entry: Mapping[str, Any]) -> dict[str, Any]:
     passed = [case for case in cases if case["verdict"] == Verdict.PASS]
     told = [case for case in cases if case["verdict"] != Verdict.PASS]
     return {**entry, "told": told, "passed": passed, "attention": attention}
+
+
+def _follows(report: Report, entry: Mapping[str, Any]) -> bool:
+    """Whether a requirement was not tested only because the target could not be, at all."""
+    return report["unreachable"] is not None and entry["verdict"] == Verdict.BLOCKED
 
 
 def _of_group(entries: Sequence[Mapping[str, Any]], prefix: str) -> list[Mapping[str, Any]]:

@@ -99,6 +99,52 @@ def test_terminal_summary_counts_with_denominators(
     assert "3 cases, 3 left out by selection; the catalogue has 4 requirements" in text
 
 
+def test_terminal_summary_names_what_fails_the_run_once_more(
+    make_run: MakeRun, small_catalogue: Catalogue
+) -> None:
+    run = make_run({"BF-001": [Verdict.PASS, Verdict.FAIL], "BF-002": [Verdict.WARN]})
+    tail = shown(run, small_catalogue).partition("requirements judged")[2]
+    assert "FAIL     BF-001 A must. (1 of 2 cases)" in tail
+    assert "BF-002" not in tail
+
+
+def test_terminal_reason_of_blocked_requirements_is_told_once(
+    make_run: MakeRun, small_catalogue: Catalogue
+) -> None:
+    run = make_run({"BF-001": [Verdict.BLOCKED] * 2, "BF-002": [Verdict.BLOCKED] * 2})
+    text = shown(run, small_catalogue)
+    assert text.count("why BLOCKED") == 2  # with the first of them, and in the summary
+    assert "BLOCKED  2 requirements: why BLOCKED\n" in text
+    assert text.splitlines()[-1].split() == ["BF-001", "BF-002"]
+
+
+def test_terminal_tells_one_failing_case_in_full_and_the_others_in_brief(
+    make_run: MakeRun, small_catalogue: Catalogue
+) -> None:
+    run = make_run({"BF-001": [Verdict.FAIL] * 3})
+    for number, case in enumerate(run.cases):
+        case.message, case.repeat = f"reason {number}", f"again {number}"
+        case.messages = [f"message {number} of {case.name}"]
+    text = shown(run, small_catalogue)
+    assert all(f"reason {number}" in text for number in range(3))
+    assert "again 0" in text and "again 1" not in text
+    assert "message 0 of" in text and "message 1 of" not in text
+    verbose = shown(run, small_catalogue, verbose=True)
+    assert "again 2" in verbose and "message 2 of" in verbose
+
+
+def test_terminal_of_a_sanitizers_report_shows_the_beginning(
+    make_run: MakeRun, small_catalogue: Catalogue
+) -> None:
+    run = make_run({"BF-001": [Verdict.DIED]})
+    run.cases[0].console = ["==1==ERROR: AddressSanitizer: x"] + [f"line {n}" for n in range(30)]
+    text = shown(run, small_catalogue)
+    assert "AddressSanitizer: x" in text and "line 29" not in text
+    run.cases[0].console = [f"line {n}" for n in range(30)]
+    text = shown(run, small_catalogue)
+    assert "line 29" in text and "line 2\n" not in text
+
+
 def test_terminal_stale_entry_is_named_with_its_line(
     make_run: MakeRun, small_catalogue: Catalogue
 ) -> None:
