@@ -104,6 +104,49 @@ class Child:
 _children: set[Child] = set()
 _folders: set[Path] = set()
 
+#: Whether something is being made that clean_up() does not know of yet, and the signal that came
+#: meanwhile. A mask would not do: another thread may take the signal.
+_making = False
+_came: int | None = None
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A block in which no Interrupted is raised: it comes at its end."""
+    global _making, _came
+    _making = True
+    try:
+        yield
+    finally:
+        _making = False
+        number, _came = _came, None
+    if number is not None:
+        raise Interrupted(number)
+
+
+def strays() -> list[int]:
+    """Process IDs of children that were not started by spawn(): somebody has left them behind."""
+    known = {child.pid for child in _children}
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            listed = (task / "children").read_text(encoding="ascii").split()
+        except OSError:
+            continue  # the thread has ended, or the kernel does not tell
+        found += [int(pid) for pid in listed if int(pid) not in known]
+    return found
+
+
+def end_stray(pid: int) -> str:
+    """End such a child; returns its command line."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").strip()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (OSError, ChildProcessError):
+        return f"process {pid}"
+    return command.decode("utf-8", "replace") or f"process {pid}"
+
 
 def spawn(
     argv: Sequence[str],
@@ -128,27 +171,29 @@ def spawn(
         if os.getppid() != parent:
             os._exit(1)
 
-    process = subprocess.Popen(
-        list(argv),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        pass_fds=pass_fds,
-        start_new_session=True,
-        preexec_fn=in_child,
-    )
-    child = Child(process, name)
-    _children.add(child)
+    with _uninterrupted():
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            start_new_session=True,
+            preexec_fn=in_child,
+        )
+        child = Child(process, name)
+        _children.add(child)
     return child
 
 
 def temporary_folder() -> Path:
     """A new private folder for sockets, removed at the end; its path is short enough for them."""
-    folder = Path(tempfile.mkdtemp(prefix="rpmsg-conform-"))
-    if len(os.fsencode(folder)) > _LONGEST_FOLDER:
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="rpmsg-conform-", dir="/tmp"))
-    _folders.add(folder)
+    with _uninterrupted():
+        folder = Path(tempfile.mkdtemp(prefix="rpmsg-conform-"))
+        if len(os.fsencode(folder)) > _LONGEST_FOLDER:
+            folder.rmdir()
+            folder = Path(tempfile.mkdtemp(prefix="rpmsg-conform-", dir="/tmp"))
+        _folders.add(folder)
     return folder
 
 
@@ -178,7 +223,11 @@ def guarded() -> Iterator[None]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         for other in numbers:
             signal.signal(other, signal.SIG_IGN)
-        raise Interrupted(number)
+        global _came
+        if _making:
+            _came = number
+        else:
+            raise Interrupted(number)
 
     previous = [(number, signal.signal(number, on_signal)) for number in numbers]
     try:

@@ -8,6 +8,7 @@ the target beyond the Target protocol; what cases use of it comes from the fixtu
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from rpmsg_conformance import processes
 from rpmsg_conformance.baseline import Baseline
 from rpmsg_conformance.catalogue import Catalogue, Level
 from rpmsg_conformance.expect import (
@@ -64,6 +66,7 @@ class Listener(Protocol):
 
 
 record_key = pytest.StashKey[CaseResult]()
+before_key = pytest.StashKey[set[str]]()
 target_key = pytest.StashKey[Target]()
 #: What every random choice of a run begins with.
 seed_key = pytest.StashKey[int]()
@@ -271,6 +274,7 @@ class ConformPlugin:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         item.stash[record_key] = self._record(case, folder)
+        item.stash[before_key] = _open_descriptors()
 
     def _record(self, case: Case, folder: Path | None) -> CaseResult:
         return CaseResult(
@@ -303,8 +307,26 @@ class ConformPlugin:
         if call.excinfo is not None:
             self._take_exception(record, call, report)
         if call.when == "teardown":
+            self._find_leftovers(record, item.stash[before_key])
             self._keep_evidence(record)
             self._judge(record)
+
+    def _find_leftovers(self, record: CaseResult, before: set[str]) -> None:
+        """A case that leaves a process behind is a fault of the suite; a descriptor is noted."""
+        for pid in processes.strays():
+            if record.message:
+                record.notes.append(f"before that: {record.message}")
+            record.outcome = Outcome.HARNESS
+            record.message = f"the case left a process behind: {processes.end_stray(pid)}"
+            record.expected = record.observed = ""
+        for fd in _open_descriptors() - before:
+            try:
+                what = os.readlink(f"/proc/self/fd/{fd}")
+            except OSError:
+                continue
+            # Those of a remote or guest that was started again during the case.
+            if not what.startswith("anon_inode:[pidfd]") and not what.endswith(".log"):
+                record.notes.append(f"the case left descriptor {fd} open: {what}")
 
     def _keep_evidence(self, record: CaseResult) -> None:
         if self._target is not None and record.outcome not in (Outcome.MET, Outcome.SKIPPED):
@@ -375,6 +397,11 @@ _SEVERITY = (
     Outcome.DIED,
     Outcome.HARNESS,
 )
+
+
+def _open_descriptors() -> set[str]:
+    """Numbers of this process's open descriptors, the one for looking included."""
+    return set(os.listdir("/proc/self/fd"))
 
 
 def _classify(error: BaseException, when: str) -> Outcome:

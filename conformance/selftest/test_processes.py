@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import CONFORMANCE
@@ -43,7 +44,8 @@ except processes.Interrupted as error:
     sys.exit(100 + error.number)
 """
 
-WAIT = "signal.pause()"
+#: Not pause(): a signal that comes just before it would be waited for again, for ever.
+WAIT = "while True: signal.sigtimedwait([], 0.1)"
 
 
 class Program:
@@ -136,6 +138,26 @@ def test_processes_direct_children_go_when_the_program_is_killed(programs: list[
     program.process.kill()
     assert select.select([pidfd], [], [], 10)[0], "the child is still running"
     os.close(pidfd)
+
+
+def test_processes_signal_while_a_child_is_made_is_obeyed_once_it_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A signal between the child's start and its registration: the child must not be forgotten."""
+    started: list[int] = []
+    popen = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        process = popen(*arguments, **options)
+        started.append(process.pid)
+        os.kill(os.getpid(), signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(processes.Interrupted), processes.guarded():
+        processes.spawn(["sleep", "1000"], name="x")
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
 
 
 def test_processes_handlers_are_put_back() -> None:
