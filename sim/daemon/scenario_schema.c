@@ -14,7 +14,8 @@
 #define NAME_MAX_BYTES (RPMSG_NAME_SIZE - 1)
 #define ADDRESS_MAX (RPMSG_ADDR_ANY - 1)
 #define DELAY_MAX_US (PACE_MAX_DELAY / 1000)
-#define TIME_MAX_MS 86400000 /* a day */
+#define FIELD_MAX_BYTES UINT64_C(131070) /* the largest payload, in hexadecimal */
+#define TIME_MAX_MS 86400000		 /* a day */
 #define COUNT_MAX INT64_MAX
 
 /* Shorthands for rows of the tables below. */
@@ -103,7 +104,7 @@ static const struct method_param when_keys[] = {
 };
 
 /* Text, whatever the type in the event: it is compared with what a person would write. */
-#define FIELD(key, member, text) WORD(key, 0, 2 * REMOTE_MAX_PAYLOAD, text),
+#define FIELD(key, member, text) WORD(key, 0, FIELD_MAX_BYTES, text),
 static const struct method_param where_keys[] = {
 	SCENARIO_FIELD_TABLE(FIELD) END,
 };
@@ -212,8 +213,10 @@ static void describe(struct schema_record *record, unsigned int i)
 		.count_offset = list ? (uint32_t)schema_count(record, i) : 0,
 		.count_size = list ? sizeof(uint32_t) : 0,
 	};
-	field->value.flags = CYAML_FLAG_POINTER |
-			     (key->param.required ? CYAML_FLAG_DEFAULT : CYAML_FLAG_OPTIONAL);
+	/* Flags of libcyaml are bits, though their type is an enumeration. */
+	field->value.flags = CYAML_FLAG_POINTER;
+	if (!key->param.required)
+		field->value.flags |= CYAML_FLAG_OPTIONAL; /* NOLINT(*-EnumCastOutOfRange) */
 	if (list) {
 		field->value.type = CYAML_SEQUENCE;
 		field->value.data_size = key->of ? key->of->value.data_size : sizeof(char *);

@@ -7,3 +7,8 @@ foreach(area examples errors run repeat keys)
 	set_tests_properties(scenario_${area} PROPERTIES LABELS scenario TIMEOUT 300
 		ENVIRONMENT "RPMSG_SIM=$<TARGET_FILE:rpmsg-sim>;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+
+# The parser by itself, on bytes in memory.
+unit_test(scenario daemon)
+target_compile_definitions(test_scenario PRIVATE
+	SCENARIOS="${CMAKE_SOURCE_DIR}/fixtures/scenarios")

@@ -89,6 +89,7 @@ def test_completion_of_sim_offers_files_for_a_path(complete: Complete, tmp_path:
 
     assert complete("SIM --socket-path so") == ["some.sock"]
     assert complete("SIM --socket-path=so") == ["some.sock"]
+    assert complete("SIM --scenario so") == ["some.sock"]
 
 
 @pytest.mark.parametrize(
