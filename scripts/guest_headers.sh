@@ -7,7 +7,8 @@
 # Nothing is installed. The programs may want a newer C library than this machine has, so each is
 # started through the loader of its own release.
 
-# Changes when what a cached folder of headers consists of does.
+# Changes when what a cached folder of headers consists of does; read by scripts/guest.
+# shellcheck disable=SC2034
 HEADERS_FORMAT=2
 
 # headers_folder HEADERS RELEASE: the folder for "make -C" of a cached set of headers.
@@ -42,7 +43,7 @@ fetch_headers() {
 		run_group dpkg-deb -x "$deb" "$out" || die "unpacking $deb failed: is the disk full?"
 	done
 	run_group dpkg-deb -x "$apt"/tools/libc6_*.deb "$out/libc" || die "unpacking libc6 failed: is the disk full?"
-	rm -rf "$apt" "$out/usr/share"
+	rm -rf "$apt" "${out:?}/usr/share"
 	make_relocatable "$out" "$release"
 	wrap_programs "$out"
 }

@@ -309,6 +309,20 @@ def bundle_key(guest: Path, kernel: Path, agent: Path, device: str) -> str:
     return f"{kernel.name}-{digest.hexdigest()[:12]}"
 
 
+def describe(guest: dict[str, Any]) -> list[str]:
+    """What scripts/guest has to know, in the order in which it reads it.
+
+    A [package] is one of Debian's kernels, a [source] is built here with the fragments in its configs.
+    """
+    machine = guest["machine"]
+    ends = [machine["agent"], machine["qemu"]]
+    if "package" in guest:
+        package = guest["package"]
+        return ["package", package["name"], package["suite"], package["arch"], *ends, "-"]
+    source = guest["source"]
+    return ["source", source["name"], source["suite"], source["arch"], *ends, source.get("cross") or "-", *source["configs"]]
+
+
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="guest_image.py", description=__doc__.splitlines()[0])
     parser.add_argument("--guest", type=Path, required=True, help="scripts/guests/NAME.toml")
@@ -331,8 +345,7 @@ def main(arguments: list[str]) -> None:
     guest = load_guest(options.guest)
     match options.step:
         case "describe":
-            package, machine = guest["package"], guest["machine"]
-            print(package["name"], package["suite"], package["arch"], machine["agent"], machine["qemu"])
+            print(*describe(guest))
         case "kernel":
             make_kernel(guest, options.unpacked, options.out, options.package, options.package_version)
         case "key":
