@@ -286,6 +286,8 @@ def make_bundle(name: str, guest: dict[str, Any], kernel: Path, agent: Path, dev
         "qemu": machine["qemu"],
         "machine": machine["args"],
         "append": machine["append"],
+        "hot_plug": machine.get("hot_plug", True),
+        "mmio": {"machine": machine["mmio_args"]} if "mmio_args" in machine else None,
         "memory_mb": machine["memory_mb"],
         "device": device,
         "kernel": "kernel",

@@ -15,7 +15,8 @@ from rpmsg_conformance import __version__, baseline, catalogue, checker, coverag
 from rpmsg_conformance import report_matrix
 from rpmsg_conformance.catalogue import Side
 from rpmsg_conformance.expect import TargetUnreachable
-from rpmsg_conformance.guest import run_script
+from rpmsg_conformance.guest import TRANSPORTS, run_script
+from rpmsg_conformance.host_guests import run_guests
 from rpmsg_conformance.plan import SelectionError
 from rpmsg_conformance.remote_target import LaunchError, RemoteTarget, parse_launch
 from rpmsg_conformance.results import EXIT_UNREACHABLE, EXIT_USAGE
@@ -29,6 +30,7 @@ from rpmsg_conformance.suite_run import (
     UsageError,
     add_options,
     add_plan_options,
+    prepare_report,
     repeat_start,
 )
 from rpmsg_conformance.terminal import Terminal
@@ -82,7 +84,22 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    host.add_argument("--guest", metavar="NAME", required=True, help="guest to test (debian-rt)")
+    host.add_argument(
+        "--guest",
+        metavar="NAME[,NAME...]",
+        required=True,
+        help="guests to test: names that scripts/guest --list shows",
+    )
+    host.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default="pci",
+        help="how the guest has its device: virtio-pci, or virtio-mmio (a boot for each case)",
+    )
+    host.add_argument(
+        "-n", dest="at_once", type=_at_once, metavar="N", default=1,
+        help="of several guests run N at the same time",
+    )
     host.add_argument("--sim", metavar="PATH", type=Path, help="rpmsg-sim to use")
     host.add_argument("--qemu", metavar="PATH", type=Path, help="QEMU to use (else scripts/qemu)")
     host.add_argument(
@@ -147,14 +164,43 @@ def _address(text: str) -> int:
     return value
 
 
+def _at_once(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to 64")
+    return int(text)
+
+
+def _several_guests(options: argparse.Namespace, guests: Sequence[str]) -> int:
+    """A run of its own for each guest; what belongs to just one guest cannot be given."""
+    for name in ("bundle", "kmod", "qemu", "baseline"):
+        value = getattr(options, name)
+        if value is not None and value != "none":
+            raise UsageError(f"--{name} is for one guest, and --guest names {len(guests)}")
+    if options.list or options.dry_run:
+        raise UsageError("--list and --dry-run are the same for all guests: name one")
+    if "" in guests or len(set(guests)) < len(guests):
+        raise UsageError(f"--guest {options.guest}: an empty name, or one that is there twice")
+    report = (options.report or CHECKOUT / "build/report").absolute()
+    try:
+        prepare_report(report)
+    except OSError as error:
+        raise UsageError(f"--report {report}: {error.strerror}") from error
+    terminal = Terminal(sys.stdout, catalogue.load(SUITES / "requirements.toml"))
+    return run_guests(guests, options.arguments, report, options.at_once, terminal.say)
+
+
 def _host(options: argparse.Namespace) -> int:
+    if "," in options.guest:
+        return _several_guests(options, options.guest.split(","))
     from rpmsg_conformance import host_fixtures
     from rpmsg_conformance.guest import load_bundle
     from rpmsg_conformance.host_target import HostTarget
 
     def make_target(report: Path, say: Callable[[str], None]) -> DescribedTarget:
         simulator = _find_simulator(options.sim)
-        bundle = load_bundle(options.bundle or _prepare_guest(options.guest))
+        bundle = load_bundle(
+            options.bundle or _prepare_guest(options.guest), options.transport
+        )
         qemu = options.qemu or run_script(CHECKOUT / "scripts/qemu", bundle.qemu)
         return HostTarget(
             bundle=bundle,
@@ -170,7 +216,10 @@ def _host(options: argparse.Namespace) -> int:
         Suite("host", Side.HOST, host_fixtures),
         options,
         _host_baseline(options),
-        ["--guest", options.guest, *_given(options, "sim", "qemu", "bundle", "kmod", "baseline")],
+        [
+            *("--guest", options.guest, "--transport", options.transport),
+            *_given(options, "sim", "qemu", "bundle", "kmod", "baseline"),
+        ],
     )
     return run.list_cases() if options.list or options.dry_run else run.run(make_target)
 

@@ -59,6 +59,10 @@ class Blocked(Exception):
     """The case could not be run, for a reason that lies outside of it."""
 
 
+class NotApplicable(Exception):
+    """What the case is about cannot be had from this target, and need not be: it is skipped."""
+
+
 #: What a peer can do about something that it has to turn down, for people who read it for the
 #: first time. The words themselves are what cases name and baselines look for.
 REACTIONS: Final = {

@@ -11,11 +11,11 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rpmsg_conformance import processes
 from rpmsg_conformance.agent import AgentClient
-from rpmsg_conformance.expect import GuestDied, GuestWedged, TargetUnreachable
+from rpmsg_conformance.expect import GuestDied, GuestWedged, NotApplicable, TargetUnreachable
 from rpmsg_conformance.jsonlines import ConnectionLost
 from rpmsg_conformance.qmp import QmpClient, QmpError
 
@@ -37,6 +37,11 @@ _FIRST_PORT_SLOT = 8
 #: Seconds for the guest to remove a device. Linux may try, for up to 15 s, to send a DESTROY for
 #: each channel that it had announced itself.
 UNPLUG_SECONDS = 40.0
+
+#: Stands for the port of a device that the guest was started with.
+_COLD = -1
+
+_VIRTIO_DEVICES = "/sys/bus/virtio/devices"
 
 # PCI Express capability: its ID, the Slot Control register in it, and bits of that.
 _CAPABILITY_EXPRESS = 0x10
@@ -65,7 +70,14 @@ class Bundle:
     modules: tuple[str, ...]
     package: str
     package_version: str
+    transport: str = "pci"
+    hot_plug: bool = True
+    """Whether a device can come and go while the guest runs; if not, each device has a guest of its
+    own, which has it from the beginning."""
 
+
+#: The ways in which a guest can have its device.
+TRANSPORTS: Final = ("pci", "mmio")
 
 _BUNDLE_FIELDS: dict[str, type] = {
     "name": str,
@@ -82,8 +94,11 @@ _BUNDLE_FIELDS: dict[str, type] = {
 }
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Read the bundle in ``folder``. Raises TargetUnreachable with what is missing or wrong."""
+def load_bundle(folder: Path, transport: str = "pci") -> Bundle:
+    """Read the bundle in ``folder``. Raises TargetUnreachable with what is missing or wrong.
+
+    Over virtio-mmio there is no hot-plug.
+    """
     description = folder / "guest.json"
     try:
         fields: Any = json.loads(description.read_text(encoding="utf-8"))
@@ -108,7 +123,21 @@ def load_bundle(folder: Path) -> Bundle:
     # Optional ones are those that the suite can do without (Linux's samples).
     modules = [*fields["modules"], *fields.get("optional_modules", [])]
     known["modules"] = tuple(str(module) for module in modules)
-    return Bundle(folder=folder, kernel=found["kernel"], initramfs=found["initramfs"], **known)
+    known["hot_plug"] = bool(fields.get("hot_plug", True))
+    if transport == "mmio":
+        mmio = fields.get("mmio")
+        if not isinstance(mmio, dict) or not isinstance(mmio.get("machine"), list):
+            raise TargetUnreachable(f"{description}: guest {known['name']} has no virtio-mmio")
+        known["machine"] = tuple(str(argument) for argument in mmio["machine"])
+        known["device"] = str(known["device"]).removesuffix("-pci")
+        known["hot_plug"] = False
+    return Bundle(
+        folder=folder,
+        kernel=found["kernel"],
+        initramfs=found["initramfs"],
+        transport=transport,
+        **known,
+    )
 
 
 def run_script(script: Path, *arguments: str) -> Path:
@@ -136,16 +165,37 @@ def run_script(script: Path, *arguments: str) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Device:
+    """An rpmsg device as QEMU makes it; its back-end listens at ``socket_path``."""
+
+    socket_path: Path
+    vq_size: int = 256
+    num_vqs: int = 2
+
+    @property
+    def options(self) -> dict[str, int]:
+        """Options of the generic vhost-user device."""
+        return {"virtio-id": 7, "num_vqs": self.num_vqs, "vq_size": self.vq_size}
+
+
 class Guest:
     """One running QEMU with a Linux that the agent answers for, once await_boot() has returned.
 
-    Its files (console.log, qemu.log, agent.log) lie in ``folder``.
+    Its files (console.log, qemu.log, agent.log) lie in ``folder``. With ``device`` it has that one
+    from the beginning and can get no other.
     """
 
     def __init__(
-        self, bundle: Bundle, qemu: Path, folder: Path, timeout_factor: float = 1.0
+        self,
+        bundle: Bundle,
+        qemu: Path,
+        folder: Path,
+        timeout_factor: float = 1.0,
+        device: Device | None = None,
     ) -> None:
         self.bundle = bundle
+        self._cold_device = device
         self.folder = folder
         self.console_log = folder / "console.log"
         self._qemu_log = folder / "qemu.log"
@@ -226,20 +276,28 @@ class Guest:
             return f"QEMU still runs, the agent's connection: {self.agent.lost or 'up'}"
         return f"{self._child.describe_end()}{self._qemu_said()}"
 
-    def plug(self, socket_path: Path, vq_size: int, num_vqs: int = 2) -> Plugged:
+    @property
+    def cold_device(self) -> Plugged:
+        """The device that the guest was started with."""
+        assert self._cold_device is not None
+        return Plugged(_COLD, "rpmsg0", "sim0")
+
+    def plug(self, device: Device) -> Plugged:
         """Plug an rpmsg device whose back-end listens at ``socket_path``, and let the guest probe it.
 
         The kernel need not have a PCI hot-plug driver (Debian's armhf ones have none): the agent
         switches the slot on and has the bus scanned, during which the driver's probe runs.
         Raises QmpError when QEMU refuses, Unmet, GuestWedged and GuestDied.
         """
+        if self._cold_device is not None:
+            raise NotApplicable(_no_hot_plug(self.bundle))
         if not self._free_ports:
             raise QmpError(f"all {PORTS} root ports are in use")
         port = self._free_ports.pop(0)
         number = self._next_device
         self._next_device += 1
         plugged = Plugged(port, f"rpmsg{number}", f"sim{number}")
-        unix = {"type": "unix", "data": {"path": str(socket_path)}}
+        unix = {"type": "unix", "data": {"path": str(device.socket_path)}}
         backend = {"type": "socket", "data": {"addr": unix, "server": False}}
         try:
             self.qmp.execute("chardev-add", {"id": plugged.chardev, "backend": backend})
@@ -250,9 +308,7 @@ class Guest:
                     "id": plugged.id,
                     "bus": f"port{port}",
                     "chardev": plugged.chardev,
-                    "virtio-id": 7,
-                    "num_vqs": num_vqs,
-                    "vq_size": vq_size,
+                    **device.options,
                 },
             )
         except QmpError:
@@ -275,6 +331,8 @@ class Guest:
 
     def remove_files(self, plugged: Plugged) -> list[str]:
         """The file in the guest by which its kernel removes the device; none when it is gone."""
+        if plugged.port == _COLD:
+            raise NotApplicable(_no_hot_plug(self.bundle))
         names = self._devices_behind(plugged.port)
         return [f"/sys/bus/pci/devices/{name}/remove" for name in names]
 
@@ -299,6 +357,11 @@ class Guest:
 
     def virtio_device(self, plugged: Plugged) -> str | None:
         """The device's name on the guest's virtio bus, or None while it has none."""
+        if plugged.port == _COLD:
+            for name in self.agent.entries(_VIRTIO_DEVICES):
+                if int(self.agent.file_text(f"{_VIRTIO_DEVICES}/{name}/device"), 0) == 7:
+                    return name
+            return None
         for device in self._devices_behind(plugged.port):
             for name in self.agent.entries(f"/sys/bus/pci/devices/{device}"):
                 if re.fullmatch(r"virtio\d+", name):
@@ -375,10 +438,15 @@ class Guest:
         argv += ["-chardev", f"file,id=console,path={self.console_log}"]
         argv += ["-serial", "chardev:console"]
         argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
-        argv += ["-chardev", f"socket,id=agent,fd={agent_fd}", "-device", "virtio-serial-pci"]
+        serial = "virtio-serial-pci" if bundle.transport == "pci" else "virtio-serial-device"
+        argv += ["-chardev", f"socket,id=agent,fd={agent_fd}", "-device", serial]
         argv += ["-device", f"virtserialport,chardev=agent,name={AGENT_PORT}"]
-        argv += _root_ports(PORTS)
-        return argv
+        if self._cold_device is None:
+            return argv + _root_ports(PORTS)
+        device = self._cold_device
+        options = "".join(f",{name}={value}" for name, value in device.options.items())
+        argv += ["-chardev", f"socket,id=sim0,path={device.socket_path}"]
+        return argv + ["-device", f"{bundle.device},id=rpmsg0,chardev=sim0{options}"]
 
 
 @dataclass(frozen=True)
@@ -399,6 +467,10 @@ def _root_ports(count: int) -> list[str]:
             f"addr={_FIRST_PORT_SLOT + port:#x}",
         ]
     return argv
+
+
+def _no_hot_plug(bundle: Bundle) -> str:
+    return f"guest {bundle.name} has no hot-plug over virtio-{bundle.transport}"
 
 
 def _port_folder(port: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pytest
 
 from rpmsg_conformance.agent import AgentClient
-from rpmsg_conformance.expect import GuestDied, GuestWedged, Misbehaved, Unmet
+from rpmsg_conformance.expect import GuestDied, GuestWedged, Misbehaved, NotApplicable, Unmet
 from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.kernel_api import KernelApi, load_module
 from rpmsg_conformance.kernel_log import Complaint, complaints
@@ -64,11 +64,16 @@ def new_link(
     or its kernel complained, unless the case is marked with tolerates("...").
     """
     host.case_link = None
-    host.guest()
+    if host.cold:
+        host.discard("the next case has one of its own")
+    else:
+        host.guest()
     early = complaints(host.kernel_log())
     links: list[Link] = []
 
     def make(**options: Any) -> Link:
+        if links and host.cold:
+            raise NotApplicable(f"guest {host.bundle.name} can have only one device: no hot-plug")
         name = f"-{len(links) + 1}" if links else ""
         arguments = ("--check", "strict", *options.pop("options", ()))
         services = tuple(options.pop("services", ()))
@@ -95,13 +100,16 @@ def new_link(
         if destructive and damage is None:
             log = host.kernel_log()
             damage = Unmet("", "the case was meant to damage it")
+        elif damage is None and host.cold and links:
+            links[0].let_go()
+            log = host.kernel_log()
         for number, link in enumerate(links, start=1):
             suffix = f"-{number}" if number > 1 else ""
             try:
                 end(link, host, damage)
             finally:
                 link.sim.write_events(case_folder / f"events{suffix}.jsonl")
-        if damage is None:
+        if damage is None and not host.cold:
             log = host.kernel_log()
         write_lines(case_folder / "dmesg.txt", log)
         write_lines(case_folder / "console.txt", host.console_tail())

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rpmsg_conformance import capture, sim_trace
-from rpmsg_conformance.expect import Blocked, GuestDied, GuestWedged, TargetUnreachable, Unmet
-from rpmsg_conformance.guest import Bundle, Guest
+from rpmsg_conformance.expect import Blocked, GuestDied, GuestWedged, NotApplicable
+from rpmsg_conformance.expect import TargetUnreachable, Unmet
+from rpmsg_conformance.guest import Bundle, Device, Guest
 from rpmsg_conformance.kernel_log import Complaint, complaints
 from rpmsg_conformance.link import Link
 from rpmsg_conformance.results import CAPTURE, Evidence
@@ -45,6 +46,7 @@ class HostTarget:
         self._kernel_log_mark: int | None = None
         self._last_words: list[str] = []
         self._others: list[HostTarget] = []
+        self._cold_guests: list[Guest] = []
         #: The first link of the present case, once it has one.
         self.case_link: Link | None = None
         self.boot_complaints: list[Complaint] = []
@@ -72,11 +74,37 @@ class HostTarget:
             folder = self.folder / f"guest-{self._booted}"
             self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor)
 
+    @property
+    def cold(self) -> bool:
+        """Whether each link has a guest of its own, for want of hot-plug."""
+        return not self.bundle.hot_plug
+
+    def start_guest(self, device: Device) -> Guest:
+        """A new guest that has ``device`` from the beginning. Raises TargetUnreachable."""
+        self._booted += 1
+        self._kernel_log_mark = None
+        folder = self.folder / f"guest-{self._booted}"
+        self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor, device)
+        self._cold_guests.append(self._guest)
+        self._guest.await_boot()
+        if self._booted == 1:
+            self.say(
+                f"Linux {self._guest.kernel_release} on QEMU {self._guest.qemu_version}, each device "
+                f"in a guest of its own, the first up after {self._guest.boot_seconds:.1f} s"
+            )
+        self._ready = True
+        return self._guest
+
     def guest(self) -> Guest:
         """A guest that lives; boots one if there is none.
 
         Raises TargetUnreachable, and Unmet, GuestDied or GuestWedged when its first exchange fails.
         """
+        if self.cold:
+            raise NotApplicable(
+                f"each device of guest {self.bundle.name} has a guest of its own "
+                f"(virtio-{self.bundle.transport}, no hot-plug)"
+            )
         self.begin_boot()
         assert self._guest is not None
         if not self._ready:
@@ -97,7 +125,8 @@ class HostTarget:
     def discard(self, why: str) -> None:
         """End the guest; the next one that is asked for is a fresh one."""
         if self._guest is not None:
-            self.say(f"replacing the guest: {why}")
+            if not self.cold:
+                self.say(f"replacing the guest: {why}")
             self._last_words = self._guest.console_tail()
             self._guest.stop()
             self._guest = None
@@ -115,10 +144,9 @@ class HostTarget:
 
         Without ``plug`` that is left to the caller.
         """
-        guest = self.guest()
         try:
             return Link(
-                guest,
+                self.start_guest if self.cold else self.guest(),
                 self.simulator,
                 log,
                 vq_size=vq_size,
@@ -176,7 +204,8 @@ class HostTarget:
         Raises TargetUnreachable when no guest can be booted.
         """
         try:
-            self.guest()
+            if not self.cold:
+                self.guest()
             self._exchange(self.folder / "sanity-sim.log")
         except (Unmet, GuestDied, GuestWedged) as error:
             self.discard("the sanity exchange failed")
@@ -191,6 +220,7 @@ class HostTarget:
             "package": f"{self.bundle.package} {self.bundle.package_version}".strip(),
             "kernel": self.bundle.kernel_release,
             "arch": self.bundle.arch,
+            "transport": f"virtio-{self.bundle.transport}",
         }
         if self._guest is not None and self._ready:
             described["kernel"] = self._guest.kernel_release
@@ -201,14 +231,17 @@ class HostTarget:
         """End the guest, and those beside it."""
         for other in self._others:
             other.close()
-        if self._guest is not None:
-            self._guest.stop()
-            self._guest = None
+        for guest in [*self._cold_guests, *([self._guest] if self._guest is not None else [])]:
+            guest.stop()
+        self._cold_guests.clear()
+        self._guest = None
 
     def _exchange(self, log: Path) -> None:
         link = self.new_link(log)
         link.check_alive()
         link.end()
+        if self.cold:
+            self.discard("the exchange is over")
 
     def _first_exchange(self) -> None:
         """The exchange that belongs to the boot. Raises Unmet, GuestDied and GuestWedged."""

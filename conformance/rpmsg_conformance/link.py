@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rpmsg_conformance import processes
 from rpmsg_conformance.agent import AgentClient, Pending, Reply
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet, expect_equal
-from rpmsg_conformance.guest import Guest, Plugged
+from rpmsg_conformance.guest import UNPLUG_SECONDS, Device, Guest, Plugged
 from rpmsg_conformance.qmp import QmpError
 from rpmsg_conformance.sim import RpcError, Simulator, SimulatorError
 
@@ -49,12 +49,16 @@ class Channel:
     """Character device in the guest."""
 
 
+#: Starts a guest that has the device from the beginning, and waits for its agent.
+StartGuest = Callable[[Device], Guest]
+
+
 class Link:
     """A fresh simulator and its device in the guest, from plug to unplug."""
 
     def __init__(
         self,
-        guest: Guest,
+        guest: Guest | StartGuest,
         program: Path,
         log: Path,
         vq_size: int = 256,
@@ -64,7 +68,9 @@ class Link:
         timeout_factor: float = 1.0,
         plug: bool = True,
     ) -> None:
-        self.guest = guest
+        if isinstance(guest, Guest):
+            self.guest = guest
+        self._start_guest = None if isinstance(guest, Guest) else guest
         self.vq_size = vq_size
         self._num_vqs = num_vqs
         self._open: list[int] = []
@@ -140,10 +146,13 @@ class Link:
         if guest is not None and guest is not self.guest:
             self.guest, self._plugged, self._device, self._open = guest, None, None, []
         self._mark = self.sim.mark()
+        device = Device(self.simulator.socket_path, self.vq_size, self._num_vqs)
+        if self._start_guest is not None:
+            self.guest = self._start_guest(device)
+            self._plugged = self.guest.cold_device
+            return
         try:
-            self._plugged = self.guest.plug(
-                self.simulator.socket_path, self.vq_size, self._num_vqs
-            )
+            self._plugged = self.guest.plug(device)
         except QmpError as error:
             raise SimulatorError(f"{error}; rpmsg-sim: {self.simulator.log_tail()}") from error
 
@@ -152,6 +161,8 @@ class Link:
 
         Open files stay open. Raises Unmet, GuestWedged and GuestDied.
         """
+        if self._start_guest is not None:
+            self.guest.remove_files(self.plugged)
         plugged, self._plugged, self._device = self.plugged, None, None
         self.guest.unplug(plugged)
 
@@ -299,12 +310,28 @@ class Link:
         """
         try:
             self.close_all()
-            if self._plugged is not None:
+            if self._start_guest is not None:
+                self.let_go()
+            elif self._plugged is not None:
                 self.unplug()
             if self.simulator.running:
                 self.sim.mark()
         finally:
             self._drop_simulator()
+
+    def let_go(self) -> None:
+        """Have the driver of a guest that was started for this link let go of its device.
+
+        Such a guest does not outlive the simulator: QEMU ends with it. Raises Unmet, GuestWedged
+        and GuestDied.
+        """
+        if self._plugged is None:
+            return
+        name = self.virtio_device
+        if self.agent.exists(f"{VIRTIO_DRIVER}/{name}"):
+            path = f"{VIRTIO_DRIVER}/unbind"
+            self.agent.call("file_write", UNPLUG_SECONDS, path=path, data=name)
+        self._plugged = None
 
     def abandon(self) -> None:
         """End the simulator of a link whose guest is gone or beyond repair; the events stay."""

@@ -28,6 +28,7 @@ from rpmsg_conformance.catalogue import Catalogue, Level
 from rpmsg_conformance.expect import (
     Blocked,
     CaseTimeout,
+    NotApplicable,
     Misbehaved,
     TargetDied,
     TargetUnreachable,
@@ -405,7 +406,7 @@ def _open_descriptors() -> set[str]:
 
 
 def _classify(error: BaseException, when: str) -> Outcome:
-    if isinstance(error, pytest.skip.Exception):
+    if isinstance(error, (pytest.skip.Exception, NotApplicable)):
         return Outcome.SKIPPED
     if isinstance(error, Misbehaved):
         return Outcome.MISBEHAVED
