@@ -95,7 +95,10 @@ def start(binary: str, tmp_path: Path) -> Iterator[Start]:
     for sim in running:
         status = sim.process.poll()
         if status is None:
-            status = sim.stop()
+            try:
+                status = sim.stop()
+            finally:
+                sim.process.kill()  # nothing is left running, whatever the test found
         assert status == sim.expected_status, sim.log_text()
         assert "Sanitizer" not in sim.log_text() and "runtime error" not in sim.log_text()
         assert not sim.control_path.exists()
