@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from rpmsg_conformance.expect import expect, expect_equal
-from rpmsg_conformance.kernel_api import KernelApi, KernelChannel
+from rpmsg_conformance.agent import AgentClient
+from rpmsg_conformance.expect import GuestWedged, Unmet, expect, expect_equal
+from rpmsg_conformance.host_target import HostTarget
+from rpmsg_conformance.kernel_api import Endpoint, KernelApi, KernelChannel
 from rpmsg_conformance.link import PAYLOAD_MAX, Link
 from rpmsg_conformance.sim import SimulatorClient
 
@@ -153,3 +155,67 @@ def test_kernel_endpoint_may_be_destroyed_by_what_its_callback_started(
     sim.send(src=9000, dst=bound.src, data=b"the next one")
     kernel.receive(bound.ept)
     expect_equal("calls of the destroyed one", kernel.state(endpoint)["called"], 1)
+
+
+#: Seconds after which a guest that does not answer stands still.
+STANDSTILL_SECONDS = 6.0
+
+
+def expect_callback_to_end(kernel: KernelApi, endpoint: Endpoint, host: HostTarget) -> None:
+    """Raise Unmet unless the endpoint's callback ends. A guest that answers nothing is given up."""
+    waiting = kernel.submit("receive", endpoint=endpoint.id, timeout_ms=2000)
+    try:
+        ended = waiting.wait(STANDSTILL_SECONDS).ret == 0
+    except GuestWedged as error:
+        host.discard("a callback that does not end stands in the way of everything else")
+        raise Unmet("the callback ends", "it does not, and the whole guest stands still") from error
+    expect(ended, expected="the callback ends", observed="it does not")
+
+
+@pytest.mark.patient
+@pytest.mark.destructive
+@pytest.mark.tolerates("rtmutex", "blocked for more than")
+@pytest.mark.requirement("KA-067")
+def test_kernel_callback_may_destroy_its_own_endpoint(
+    host: HostTarget, kernel: KernelApi, bound: KernelChannel, sim: SimulatorClient
+) -> None:
+    endpoint = kernel.create(bound, 618)
+    kernel.set_action(endpoint, "destroy", target=endpoint.id)
+    sim.send(src=9000, dst=618, data=b"destroy yourself")
+    expect_callback_to_end(kernel, endpoint, host)
+
+
+@pytest.mark.patient
+@pytest.mark.destructive
+@pytest.mark.device(vq_size=32)
+@pytest.mark.requirement("KA-068")
+def test_kernel_callback_that_waits_for_a_buffer_gets_one(
+    host: HostTarget,
+    kernel: KernelApi,
+    bound: KernelChannel,
+    sim: SimulatorClient,
+    agent: AgentClient,
+) -> None:
+    assert bound.ept is not None
+    endpoint = kernel.create(bound, 619, action="echo")
+    sim.hold(1)
+    while not kernel.call("trysend", endpoint=bound.ept.id, data=b"fill").ret:
+        pass
+    mark = sim.mark()
+    sim.send(src=9001, dst=619, data=b"answer me")
+    sim.wait_event("sent", since=mark, dst=619)
+    # By the time that the guest has answered this, the callback waits. It need not answer.
+    try:
+        agent.submit("sleep", ms=200).wait(2.0)
+    except GuestWedged:
+        pass
+    sim.release(1)
+    try:
+        sim.wait_event("message", since=mark, timeout=STANDSTILL_SECONDS, src=619)
+    except Unmet as error:
+        host.discard("a callback that waits for a buffer stands in the way of everything else")
+        raise Unmet(
+            "the callback sends its answer once buffers have come back",
+            f"it had not {STANDSTILL_SECONDS:g} s after all of them had come back",
+        ) from error
+    expect_equal("result of the send", kernel.receive(endpoint).answer, 0)

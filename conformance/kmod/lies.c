@@ -189,6 +189,9 @@ static struct {
 	bool full;
 } held;
 
+/* Whose callback was called last, for the one that comes too late. */
+static void *last_called;
+
 static int lie_callback(struct rpmsg_device *rpdev, void *data, int len, void *priv, u32 src)
 {
 	if (lies("callback-not-called"))
@@ -207,7 +210,12 @@ static int lie_callback(struct rpmsg_device *rpdev, void *data, int len, void *p
 		held.full = true;
 		return 0;
 	}
+	last_called = priv;
+	if (lies("callback-atomic"))
+		preempt_disable();
 	kapi_callback(rpdev, data, len, priv, src);
+	if (lies("callback-atomic"))
+		preempt_enable();
 	if (held.full) {
 		held.full = false;
 		kapi_callback(rpdev, held.data, held.len, held.priv, held.src);
@@ -231,6 +239,7 @@ static struct rpmsg_endpoint *create_low(struct rpmsg_device *rpdev, void *priv,
 struct rpmsg_endpoint *lie_create_ept(struct rpmsg_device *rpdev, rpmsg_rx_cb_t cb, void *priv,
 				      struct rpmsg_channel_info info)
 {
+	static struct rpmsg_device *channel;
 	static void *other;
 	static u32 next = 2000;
 	struct rpmsg_endpoint *ept;
@@ -243,10 +252,12 @@ struct rpmsg_endpoint *lie_create_ept(struct rpmsg_device *rpdev, rpmsg_rx_cb_t 
 		info.src = next++;
 	if (info.src != RPMSG_ADDR_ANY && lies("high-address-bound"))
 		info.src &= ~BIT(31);
-	if (lies("messages-crossed") && other)
+	/* What was created on an earlier channel may be gone. */
+	if (lies("messages-crossed") && channel == rpdev)
 		swap(priv, other);
 	else
 		other = priv;
+	channel = rpdev;
 	ept = rpmsg_create_ept(rpdev, lie_callback, priv, info);
 	if (!ept && lies("taken-address-replaced")) {
 		info.src = RPMSG_ADDR_ANY;
@@ -357,4 +368,19 @@ int lie_register_driver(struct rpmsg_driver *driver)
 	if (lies("table-any-other"))
 		strscpy(table[1].name, "other", sizeof(table[1].name));
 	return register_rpmsg_driver(driver);
+}
+
+static void call_once_more(struct work_struct *work)
+{
+	kapi_callback(NULL, "late", 4, last_called, 1);
+}
+
+static DECLARE_DELAYED_WORK(once_more, call_once_more);
+
+void lie_unregister_driver(struct rpmsg_driver *driver)
+{
+	unregister_rpmsg_driver(driver);
+	/* Late enough for the end to be noted, and long before anybody forgets the endpoint. */
+	if (lies("callback-after-unregister"))
+		schedule_delayed_work(&once_more, msecs_to_jiffies(10));
 }

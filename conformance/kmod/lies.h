@@ -20,6 +20,7 @@ void lie_destroy_ept(struct rpmsg_endpoint *ept);
 ssize_t lie_get_mtu(struct rpmsg_endpoint *ept);
 int lie_set_flow_control(struct rpmsg_endpoint *ept, bool pause, u32 dst);
 int lie_register_driver(struct rpmsg_driver *driver);
+void lie_unregister_driver(struct rpmsg_driver *driver);
 
 #ifndef KAPI_LIES_THEMSELVES
 #define rpmsg_send lie_send
@@ -34,6 +35,7 @@ int lie_register_driver(struct rpmsg_driver *driver);
 #define rpmsg_set_flow_control lie_set_flow_control
 #undef register_rpmsg_driver
 #define register_rpmsg_driver lie_register_driver
+#define unregister_rpmsg_driver lie_unregister_driver
 #endif
 
 #endif

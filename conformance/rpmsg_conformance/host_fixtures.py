@@ -218,8 +218,9 @@ def open_kernel_api(host: HostTarget, link: Link) -> KernelApi:
 
 
 @pytest.fixture
-def kernel(link: Link, host: HostTarget) -> Iterator[KernelApi]:
+def kernel(request: pytest.FixtureRequest, link: Link, host: HostTarget) -> Iterator[KernelApi]:
     """Calls of the in-kernel API; what the case made is taken away after it."""
     api = open_kernel_api(host, link)
     yield api
-    api.end()
+    if request.node.get_closest_marker("destructive") is None:
+        api.end()
