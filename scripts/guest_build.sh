@@ -110,7 +110,7 @@ build_kernel() {
 	# Its programs have to run here, also those that the script would build for the guest.
 	# shellcheck disable=SC2016 # make's and the script's variables
 	run_group kernel_make run-command \
-		KBUILD_RUN_COMMAND='CC=$HOSTCC $(srctree)/scripts/package/install-extmod-build '"$unpacked.build" || build_failed
+		KBUILD_RUN_COMMAND='CC=$$HOSTCC $(srctree)/scripts/package/install-extmod-build '"$unpacked.build" || build_failed
 	printf 'override ARCH = %s\noverride CROSS_COMPILE = %s\n' "$KERNEL_ARCH" "$CROSS" >"$unpacked.build/.kernelvariables"
 	cp "$BUILD/out/.config" "$unpacked.build/"
 	rm -rf "$BUILD"
