@@ -178,7 +178,7 @@ def _(sim: Sim, binary: str) -> None:
     received = sorted([host.receive(), host.receive()], key=lambda message: message[1])
     assert received[0][:2] == (2000, 53)
     assert received[1] == (ECHO_ADDR, 0x700, b"\xbe\xef")
-    assert host.front_end.closed_by_peer()  # after half a second
+    assert host.front_end.closed_by_peer()  # after two seconds
     host.close()
 
 
