@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -529,6 +530,23 @@ void backend_signal_error(struct backend *be, unsigned int queue)
 	backend_signal(&be->queues[queue].err);
 }
 
+static ssize_t read_pipe(int fd, uint64_t *events, size_t size)
+{
+	keep_nonblocking(fd);
+	return read(fd, events, size);
+}
+
+/* Without waiting, whatever the file's flags say; Linux before 5.8 cannot do that with one call. */
+static ssize_t read_event(int fd, uint64_t *count)
+{
+	const struct iovec iov = {.iov_base = count, .iov_len = sizeof(*count)};
+	ssize_t got = preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
+
+	return got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)
+		       ? read_pipe(fd, count, sizeof(*count))
+		       : got;
+}
+
 int64_t backend_clear_kick(struct backend *be, unsigned int queue)
 {
 	const struct backend_event *kick = &be->queues[queue].kick;
@@ -537,9 +555,9 @@ int64_t backend_clear_kick(struct backend *be, unsigned int queue)
 
 	if (kick->fd < 0)
 		return -EIO;
-	keep_nonblocking(kick->fd);
 	do {
-		got = read(kick->fd, events, kick->pipe ? sizeof(events) : sizeof(events[0]));
+		got = kick->pipe ? read_pipe(kick->fd, events, sizeof(events))
+				 : read_event(kick->fd, events);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return errno == EAGAIN ? 0 : -EIO;
