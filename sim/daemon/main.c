@@ -11,10 +11,32 @@
 #include "daemon/daemon.h"
 #include "daemon/options.h"
 #include "daemon/print.h"
+#include "daemon/scenario.h"
 
 #define EXIT_USAGE 2
 
-static int act(const struct options *options)
+/* QEMU has to know the size of the configuration, and that may be the scenario's to say. */
+static bool know_scenarios(struct options *options)
+{
+	for (size_t i = 0; i < options->remote_count; i++) {
+		struct options_remote *remote = &options->remotes[i];
+		struct scenario_error error;
+		struct scenario *scenario;
+
+		if (!remote->scenario)
+			continue;
+		if (scenario_read(remote->scenario, &scenario, &error)) {
+			fprintf(stderr, "rpmsg-sim: %s\n", error.text);
+			return false;
+		}
+		remote->config.profile = scenario->profile;
+		remote->config.layout = scenario->layout;
+		scenario_free(scenario);
+	}
+	return true;
+}
+
+static int act(struct options *options)
 {
 	int ret = 0;
 
@@ -26,6 +48,8 @@ static int act(const struct options *options)
 		ret = print_capabilities(stdout);
 		break;
 	case OPTIONS_PRINT_QEMU_ARGS:
+		if (!know_scenarios(options))
+			return EXIT_USAGE;
 		ret = print_qemu_args(stdout, stderr, options);
 		break;
 	case OPTIONS_LIST_FAULTS:

@@ -9,6 +9,7 @@
 
 #include "daemon/scenario_internal.h"
 #include "daemon/scenario_schema.h"
+#include "remote/profile.h"
 
 uint64_t scenario_get_number(json_t *object, const char *key, uint64_t absent)
 {
@@ -326,9 +327,13 @@ static int read_configuration(struct scenario_parser *parser)
 {
 	struct scenario *scenario = parser->scenario;
 	json_t *check = json_object_get(scenario->root, "check"), *level;
+	const char *profile = scenario_get_text(scenario->root, "profile");
+	const char *layout = scenario_get_text(scenario->root, "layout");
 	struct scenario_step *step;
 	int ret = add_step(parser, "configure", 0, scenario->root, &step);
 
+	scenario->profile = profile ? profile_find(profile) : NULL;
+	scenario->layout = layout ? config_layout_find(layout) : NULL;
 	if (ret || !check)
 		return ret;
 	level = json_pack("{s:O}", "level", check);

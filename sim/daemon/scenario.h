@@ -149,6 +149,9 @@ struct scenario {
 	struct scenario_text text;
 	char *name;
 	json_t *root;
+	/* Of the remote, for who asks before there is one; NULL: the file does not say. */
+	const struct profile *profile;
+	const struct config_layout *layout;
 	struct script *scripts;
 	size_t script_count;
 	struct scenario_step *steps; /* in the order in which they are done when at once */

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_frontend import HEADER, OUTPUT, Connect, FrontEnd, Host, Start
+from daemon_frontend import HEADER, OUTPUT, Connect, FrontEnd, Host, Run, Start
 from scenario_support import ECHO_ADDR, HOST_ADDR, Play, answer, converse, ended, host_of, shove
 
 pytest_plugins = ("scenario_fixtures",)
@@ -352,3 +352,31 @@ def test_scenario_run_script_takes_what_no_rule_fits_in_silence(play: Play) -> N
     shove(sim, [b"b", b"a"])
 
     ended(sim)
+
+
+# ---- QEMU ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("profile: linux-bufsz", 11), ("seed: 1", 0), ("layout: linux", 11)]
+)
+def test_scenario_run_qemu_gets_the_configuration_of_the_file(
+    text: str, size: int, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+
+    done = run("--socket-path", "/tmp/s", "--scenario", str(path), "--print-qemu-args")
+
+    assert done.returncode == 0
+    assert done.stdout.rstrip().endswith(f",config_size={size}")
+
+
+def test_scenario_run_qemu_gets_nothing_of_a_bad_file(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("profile: x\n")
+
+    done = run("--socket-path", "/tmp/s", "--scenario", str(path), "--print-qemu-args")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"rpmsg-sim: {path}:1: profile: there is no profile")
