@@ -21,6 +21,9 @@ MODERN = Config().with_features(Feature.VERSION_1)
 #: An address and a length of which no two bytes are the same.
 SRC, LENGTH = 0x01020304, 0x01E5
 
+#: How many messages are sent while a header changes, and how many at once.
+FLIPPED, BATCH = 320, 32
+
 #: What may not come back when it lies behind a message.
 SECRET = b"\xc3\x5a" * 64
 
@@ -227,10 +230,14 @@ def flipped(host: RemoteHost, offset: int, first: bytes, second: bytes) -> None:
     data = codec.encode_packet(LOCAL_ADDR, host.echo_addr, b"8 bytes.")
     area = host.session.allocator.allocate(4096)
     host.session.memory.write(area, data + SECRET * 16)
+    # A device that reads twice does so within a microsecond or less: it takes many messages to be
+    # in between, and batches of them, so that it is busy while the other thread writes.
     with flipping(host.session.memory, area + offset, first, second):
-        for _ in range(40):
-            host.post([Segment(area, len(data))])
-            host.process()
+        for _ in range(FLIPPED // BATCH):
+            for _ in range(BATCH):
+                host.post([Segment(area, len(data))], kick=False)
+            host.flush()
+            host.wait(lambda: not host.output.ring.outstanding, what="return of send buffers")
     host.output.ring.guarded = True
     host.check(b"a usual message")
 

@@ -41,13 +41,25 @@ def resettable(connect: Connect, echo: object) -> Callable[[str], RemoteHost]:
 
 
 @pytest.mark.requirement("LC-010")
-def test_life_nothing_is_sent_before_driver_ok(open_host: Connect, echo: object) -> None:
+@pytest.mark.parametrize("first", ["rings", "buffers"])
+def test_life_nothing_is_sent_before_driver_ok(
+    first: str, open_host: Connect, echo: object
+) -> None:
     host = open_host()
     session = host.session
-    session.start()
+    session.negotiate_protocol()
     if not session.frontend.has(ProtocolFeature.STATUS):
         pytest.skip("without STATUS the back-end does not learn of DRIVER_OK")
-    host.prepare()
+    session.negotiate()
+    session.make_rings()
+    if first == "buffers":
+        # The device finds them when it gets to know the rings.
+        host.prepare()
+    session.share_memory()
+    for queue in session.queues:
+        session.start_queue(queue)
+    if first == "rings":
+        host.prepare()
     for queue in session.queues:
         queue.kick()
     for _ in range(5):

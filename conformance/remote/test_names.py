@@ -8,6 +8,7 @@ import pytest
 from rpmsg_conformance.expect import expect, expect_equal
 from rpmsg_conformance.remote_fixtures import Connect, Observe
 from rpmsg_conformance.remote_host import RemoteHost
+from rpmsg_conformance.remote_target import RemoteTarget
 from rpmsg_conformance.virtio import codec
 from rpmsg_conformance.virtio import constants as c
 from rpmsg_conformance.virtio.channels import Announcement
@@ -21,9 +22,10 @@ OURS, OUR_ADDR = "conform-service", 0x4321
 
 
 @pytest.fixture
-def announcements(host: RemoteHost) -> list[Announcement]:
+def announcements(host: RemoteHost, remote: RemoteTarget) -> list[Announcement]:
     """What the remote announced before it answered; skips when that is nothing."""
-    host.check()
+    with remote.judging():
+        host.check()
     if not host.channels.announcements:
         pytest.skip("the remote announces nothing")
     return host.channels.announcements

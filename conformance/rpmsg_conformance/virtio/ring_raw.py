@@ -8,9 +8,10 @@ DriverRing.resync(), or makes a new session.
 
 from __future__ import annotations
 
+import os
+import signal
 import struct
-import threading
-import time
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -183,21 +184,26 @@ def flipping(
     memory: GuestMemory, address: int, first: bytes, second: bytes
 ) -> Iterator[None]:
     """While the block runs, write ``first`` and ``second`` to ``address`` in turns, as fast as it
-    goes: a host that changes memory between two reads of the device. ``second`` stays there."""
-    stop = threading.Event()
+    goes: a host that changes memory between two reads of the device. ``second`` stays there.
 
-    def flip() -> None:
-        while not stop.is_set():
-            for _ in range(100):
-                memory.write(address, first)
-                memory.write(address, second)
-            # Lets the thread that waits for the device have the interpreter.
-            time.sleep(0)
-
-    thread = threading.Thread(target=flip, name="flipping", daemon=True)
-    thread.start()
+    A process of its own does it: a thread would stand still whenever this one works. Guest memory is
+    shared with it as it is with the device.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    flipper = os.fork()
+    if flipper == 0:
+        try:
+            while os.getppid() == parent:
+                for _ in range(1000):
+                    memory.write(address, first)
+                    memory.write(address, second)
+        finally:
+            os._exit(0)
     try:
         yield
     finally:
-        stop.set()
-        thread.join()
+        os.kill(flipper, signal.SIGKILL)
+        os.waitpid(flipper, 0)
+        memory.write(address, second)

@@ -177,7 +177,8 @@ class Session:
         """Tell the back-end everything about one ring, and enable it."""
         frontend, ring, number = self.frontend, queue.ring, queue.number
         frontend.set_vring_num(number, ring.size)
-        frontend.set_vring_base(number, ring.avail_index)
+        # Not where the driver is: it may have made buffers available already.
+        frontend.set_vring_base(number, ring.used_index)
         frontend.set_vring_addr(self.vring_addr(queue))
         frontend.set_vring_call(number, queue.caller.fd)
         frontend.set_vring_err(number, queue.error.fd)

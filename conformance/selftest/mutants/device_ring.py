@@ -38,6 +38,8 @@ class DeviceRing:
         self.size = 0
         self.desc: Field | None = None
         self.addresses: tuple[int, int, int] | None = None
+        #: Guest address of the used ring in the dirty log, when writes to it are logged.
+        self.log_address: int | None = None
         self.kick: int | None = None
         self.call: int | None = None
         self.err: int | None = None
@@ -61,6 +63,7 @@ class DeviceRing:
         ]
         self.desc, self.used, self.avail = fields
         self.addresses = desc, used, avail
+        self.used.logged = self.log_address
 
     @property
     def started(self) -> bool:
@@ -170,7 +173,8 @@ class DeviceRing:
         if not self.indirect:
             if mutant("vq-indirect-unasked-dies"):
                 die("an indirect descriptor")
-            raise Broken("an indirect descriptor, which was not negotiated")
+            if not mutant("vq-indirect-unasked-followed"):
+                raise Broken("an indirect descriptor, which was not negotiated")
         if flags & _NEXT:
             if mutant("vq-indirect-next-dies"):
                 die("INDIRECT and NEXT")

@@ -13,6 +13,9 @@ from mutants.chosen import die, mutant
 
 _TOP = 1 << 64
 
+#: Bytes for which a bit of the dirty log stands.
+LOG_PAGE = 4096
+
 
 class Outside(Exception):
     """Bytes that are not guest memory."""
@@ -61,11 +64,39 @@ def overlap(regions: list[Region]) -> bool:
     return False
 
 
+class DirtyLog:
+    """One bit for each page of guest memory, shared with the front-end."""
+
+    def __init__(self, memory: Memory, fd: int, size: int, offset: int) -> None:
+        """Map ``size`` bytes of a file. Raises Refused when they are not there or not enough."""
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or offset + size > status.st_size:
+            raise Refused("a file cannot hold the log")
+        end = max((region.start + region.size for region in memory.regions), default=0)
+        if not mutant("vu-log-too-small") and (not size or end > 8 * LOG_PAGE * size):
+            raise Refused("a log that is too small")
+        self.at, self.size = offset, size
+        self.map = mmap.mmap(fd, offset + size) if size else None
+
+    def mark(self, address: int, length: int) -> None:
+        """Say that some bytes were written."""
+        for page in range(address // LOG_PAGE, (address + max(1, length) - 1) // LOG_PAGE + 1):
+            if self.map is not None and page // 8 < self.size:
+                self.map[self.at + page // 8] |= 1 << page % 8
+
+
 class Memory:
-    """All regions."""
+    """All regions. ``log`` is where writes are noted, and is used when ``logging`` is on."""
 
     def __init__(self) -> None:
         self.regions: list[Region] = []
+        self.log: DirtyLog | None = None
+        self.logging = False
+
+    def wrote(self, address: int, length: int) -> None:
+        """Note a write at a guest address."""
+        if self.logging and self.log is not None:
+            self.log.mark(address, length)
 
     def _pieces(self, address: int, length: int) -> list[tuple[Region, int, int]]:
         """(region, place in its map, bytes) of a span. Raises Outside."""
@@ -99,9 +130,12 @@ class Memory:
 
     def write(self, address: int, data: bytes) -> None:
         """Change bytes at a guest address. Raises Outside."""
-        for region, at, part in self._pieces(address, len(data)):
+        length = len(data)
+        for region, at, part in self._pieces(address, length):
             region.map[at : at + part] = data[:part]
             data = data[part:]
+        if not mutant("vu-log-forgets-buffers"):
+            self.wrote(address, length)
 
     def part_of_ring(self, user: int, length: int) -> tuple[Region, int]:
         """Where a part of a ring lies that the front-end names by its own address."""
@@ -116,6 +150,9 @@ class Field:
 
     def __init__(self, memory: Memory, user: int, length: int) -> None:
         self.user, self.length = user, length
+        self.memory = memory
+        #: Guest address by which writes are logged, if they are.
+        self.logged: int | None = None
         self.region, self.at = memory.part_of_ring(user, length)
 
     def u16(self, offset: int) -> int:
@@ -135,3 +172,5 @@ class Field:
         """Write some bytes."""
         start = self.at + offset
         self.region.map[start : start + len(data)] = data
+        if self.logged is not None and not mutant("vu-log-forgets-rings"):
+            self.memory.wrote(self.logged + offset, len(data))

@@ -32,8 +32,12 @@ class Endpoints:
         self.waiting: list[bytes] = []
         #: The send buffer that is being worked on: it goes back when all its answers are out.
         self.head: int | None = None
+        #: Whether it had to wait for a receive buffer.
+        self.starved = False
         self.announced = False
         self.answered = 0
+        #: Where answers come from.
+        self.source = ECHO
         #: The ring that was looked at last.
         self.at = receive
 
@@ -42,7 +46,7 @@ class Endpoints:
         self.announced = True
         if mutant("ns-not-kept") and not self.to_host.available():
             return
-        sink = {"ep-53": NAMES, "ep-twice": ECHO}
+        sink = {"ep-53": NAMES, "ep-twice": ECHO, "ep-low": 500}
         address = next((a for name, a in sink.items() if mutant(name)), SINK)
         name, more = b"mutant-sink", b""
         if mutant("ns-unterminated"):
@@ -77,7 +81,10 @@ class Endpoints:
         assert self.head is not None
         head, self.head = self.head, None
         ring = self.from_host
-        ring.give_back(head, 0)
+        if self.starved and mutant("vq-held-wrong-id") and ring.size == 8:
+            head = head + 1 & 7
+        self.starved = False
+        ring.give_back(head, 16 if mutant("vq-send-buffer-used") else 0)
         if mutant("vq-returned-twice") and ring.taken == 295:
             ring.push(head, 0)
 
@@ -86,7 +93,8 @@ class Endpoints:
         if not ring.runs:
             return False
         if not ring.available():
-            if mutant("bf-starved-loses") and self.head is not None:
+            self.starved = self.head is not None
+            if self.starved and self._starved_loses():
                 self.waiting.clear()
                 return True
             if not ring.tell_next():
@@ -112,6 +120,12 @@ class Endpoints:
             return True
         self._put(head, parts, data, len(data))
         return True
+
+    def _starved_loses(self) -> bool:
+        """Whether an answer for which there is no buffer is lost."""
+        if mutant("bf-full-loses"):
+            return self.from_host.available() >= self.from_host.size - 1
+        return mutant("bf-starved-loses")
 
     def _put(self, head: int, parts: list[Part], data: bytes, length: int) -> None:
         if mutant("vq-writes-behind") and len(data) == parts[0].length:
@@ -150,6 +164,10 @@ class Endpoints:
             payload = self.memory.read(parts[0].address + 16, min(length, 496))
         if length > len(payload):
             return
+        if mutant("hd-len-twice"):
+            length = _HEADER.unpack(self.memory.read(parts[0].address, 16))[3]
+            if length > len(payload):
+                payload = self.memory.read(parts[0].address + 16, length)
         if mutant("hd-flags-dropped") and flags:
             return
         payload = payload[:length]
@@ -158,6 +176,8 @@ class Endpoints:
         if dst == NAMES:
             self._announcement(payload)
         elif dst == ECHO or mutant("hd-any-delivered") and dst == ANY:
+            if mutant("hd-dst-twice"):
+                self.source = _HEADER.unpack(self.memory.read(parts[0].address, 16))[1]
             self._echo(src, payload, reserved, flags)
         elif dst == SINK and mutant("ep-useless-dies") and payload == b"%%%":
             die("a message for the sink")
@@ -184,7 +204,7 @@ class Endpoints:
             return
         self.answered += 1
         size = len(payload)
-        source = ECHO
+        source = self.source
         if mutant("ep-high-peer-lost") and src == 0x80000000:
             return
         if mutant("ep-no-negative-peer") and src == 0xFFFFFFFE:

@@ -27,14 +27,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mutants.chosen import choose, die, mutant
 from mutants.device_ring import Broken, DeviceRing
-from mutants.memory import Memory, Outside, Refused, Region, open_region, overlap
+from mutants.memory import DirtyLog, Memory, Outside, Refused, Region, open_region, overlap
 from mutants.messages import Endpoints
 from mutants.table import MUTANTS
 
 # Feature bits: name service, buffer sizes, indirect, event index, protocol features, version 1.
 NS, BUFSZ, INDIRECT, EVENT_IDX, PROTOCOL, VERSION_1 = 1, 2, 1 << 28, 1 << 29, 1 << 30, 1 << 32
+#: All writes to memory are logged.
+LOG_ALL = 1 << 26
 MQ, REPLY_ACK, CONFIG, RESET_DEVICE, SLOTS, STATUS = 1, 1 << 3, 1 << 9, 1 << 13, 1 << 15, 1 << 16
-PROTOCOL_FEATURES = MQ | REPLY_ACK | CONFIG | RESET_DEVICE | SLOTS | STATUS
+LOG_SHMFD = 1 << 1
+PROTOCOL_FEATURES = MQ | LOG_SHMFD | REPLY_ACK | CONFIG | RESET_DEVICE | SLOTS | STATUS
 DRIVER_OK, NEEDS_RESET = 4, 64
 KNOWN_STATUS = 1 | 2 | 4 | 8 | 64 | 128
 MAX_SLOTS = 16
@@ -43,16 +46,19 @@ CONFIGURATION = struct.pack("<BHII", 1, 11, 512, 512)
 
 _MESSAGE = struct.Struct("=III")
 _U64 = struct.Struct("=Q")
+_LOG = struct.Struct("=QQ")
 _STATE = struct.Struct("=II")
 _ADDRESS = struct.Struct("=IIQQQQ")
 _REGION = struct.Struct("=QQQQ")
 _CONFIG = struct.Struct("=III")
 
+_ALL = (1 << 64) - 1
+
 #: Requests with a reply of their own.
 ANSWERED = {1, 11, 15, 17, 24, 36, 40}
 
 #: Requests that carry descriptors.
-WITH_FDS = {5, 12, 13, 14, 37, 38}
+WITH_FDS = {5, 6, 12, 13, 14, 37, 38}
 
 
 class Closed(Exception):
@@ -61,11 +67,13 @@ class Closed(Exception):
 
 def offered() -> int:
     """The feature bits."""
-    features = NS | BUFSZ | INDIRECT | EVENT_IDX | PROTOCOL | VERSION_1
+    features = NS | BUFSZ | LOG_ALL | INDIRECT | EVENT_IDX | PROTOCOL | VERSION_1
     if mutant("ns-not-offered"):
         features &= ~NS
     if mutant("ft-no-version-1"):
         features &= ~VERSION_1
+    if mutant("ft-no-event-idx"):
+        features &= ~EVENT_IDX
     return features
 
 
@@ -87,7 +95,7 @@ class Connection:
         self.endpoints = self._endpoints()
         self.requests: dict[int, Callable[[bytes, list[int]], bytes | None]] = {
             1: self.get_features, 2: self.set_features, 3: self.set_owner, 4: self.nothing,
-            5: self.set_mem_table, 8: self.set_num, 9: self.set_addr, 10: self.set_base,
+            5: self.set_mem_table, 6: self.set_log, 8: self.set_num, 9: self.set_addr, 10: self.set_base,
             11: self.get_base, 12: self.set_kick, 13: self.set_call, 14: self.set_err,
             15: self.get_protocol, 16: self.set_protocol, 17: self.get_queues,
             18: self.set_enable, 24: self.get_config, 25: self.set_config,
@@ -143,7 +151,10 @@ class Connection:
             if receive.runs and not endpoints.announced:
                 if self.features & NS or mutant("ns-unasked") or mutant("ns-not-offered"):
                     endpoints.announce()
-            for _ in range(64):
+            for count in range(64):
+                if mutant("vq-sleeps-too-soon") and count == 5 and send.taken > 400:
+                    send.tell_next()
+                    return False
                 if not endpoints.work():
                     more = False
                     for ring in (send, receive):
@@ -226,7 +237,7 @@ class Connection:
             code = 1
         if request in ANSWERED:
             self.send(request, reply if reply is not None else b"")
-        elif flags & 8 and self.protocol & REPLY_ACK:
+        elif flags & 8 and self.protocol & REPLY_ACK or request == 6 and self.protocol & LOG_SHMFD:
             self.send(request, _U64.pack(code))
             if mutant("vu-two-replies") and request == 14 and _U64.unpack(payload)[0] & 0x100:
                 self.send(request, _U64.pack(code))
@@ -279,11 +290,16 @@ class Connection:
     def set_features(self, payload: bytes, fds: list[int]) -> None:
         """SET_FEATURES."""
         value = self.u64(payload)
-        if value & ~offered() and not mutant("vu-features-unchecked"):
+        beyond = value & ~offered()
+        if mutant("ft-all-accepted") and value == _ALL:
+            return
+        if beyond and not mutant("vu-features-unchecked"):
             raise Refused("features that were not offered")
-        if any(ring.started for ring in self.rings) and value != self.features:
+        # The log is switched while the device runs.
+        if any(ring.started for ring in self.rings) and (value ^ self.features) & ~LOG_ALL:
             raise Refused("the device runs")
         self.features = value
+        self.memory.logging = bool(value & LOG_ALL)
         for ring in self.rings:
             ring.event_idx = bool(value & EVENT_IDX)
             ring.indirect = bool(value & INDIRECT)
@@ -401,11 +417,22 @@ class Connection:
 
     def set_addr(self, payload: bytes, fds: list[int]) -> None:
         """SET_VRING_ADDR."""
-        number, flags, desc, used, avail, _ = _ADDRESS.unpack(payload)
+        number, flags, desc, used, avail, log = _ADDRESS.unpack(payload)
         ring = self.ring(number)
-        if flags:
+        if flags & ~1:
             raise Refused("flags")
-        self.stopped(ring).place(desc, used, avail)
+        if ring.started and (desc, used, avail) != ring.addresses:
+            raise Refused("the queue runs")
+        ring.log_address = log if flags else None
+        ring.place(desc, used, avail)
+
+    def set_log(self, payload: bytes, fds: list[int]) -> None:
+        """SET_LOG_BASE: where the dirty log lies."""
+        self.need(LOG_SHMFD)
+        size, offset = _LOG.unpack(payload)
+        if len(fds) != 1:
+            raise Refused("a log without a file")
+        self.memory.log = DirtyLog(self.memory, fds[0], size, offset)
 
     def set_base(self, payload: bytes, fds: list[int]) -> None:
         """SET_VRING_BASE."""

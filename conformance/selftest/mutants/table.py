@@ -56,6 +56,7 @@ MUTANTS = (
     Mutant("vu-status-dies", "VU-018", "it dies of unknown status bits"),
     Mutant("vu-late-size-accepted", "VU-019", "the size of a running ring is accepted"),
     Mutant("vu-file-accepted", "VU-020", "a file is taken for an event descriptor"),
+    Mutant("vu-log-too-small", "VU-021", "a dirty log that is too small is accepted"),
     Mutant("vu-odd-flags-accepted", "VU-022", "a message with odd flags is accepted unseen"),
     Mutant("vu-enable-2-accepted", "VU-023", "SET_VRING_ENABLE takes 2"),
     Mutant("vu-base-off-by-one", "VU-030", "GET_VRING_BASE answers one too many"),
@@ -68,6 +69,8 @@ MUTANTS = (
     Mutant("vu-err-silent", "VU-037", "a broken queue does not signal its err descriptor"),
     Mutant("vu-random-bytes-die", "VU-038", "it dies of a header that is none"),
     Mutant("vu-config-offset-ignored", "VU-039", "the offset of a configuration read is ignored"),
+    Mutant("vu-log-forgets-buffers", "VU-040", "receive buffers are not marked in the dirty log"),
+    Mutant("vu-log-forgets-rings", "VU-040", "used rings are not marked in the dirty log"),
     Mutant("vu-status-loses-a-bit", "VU-041", "GET_STATUS leaves DRIVER out"),
     Mutant("vq-jump-followed", "VQ-001", "an available index that jumps is followed"),
     Mutant(
@@ -83,6 +86,7 @@ MUTANTS = (
     Mutant("vq-outside-dies", "VQ-005", "it dies of an address that wraps around"),
     Mutant("vq-order-dies", "VQ-006", "it dies of a readable descriptor after a writable one"),
     Mutant("vq-indirect-unasked-dies", "VQ-007", "it dies of an indirect descriptor that was not negotiated"),
+    Mutant("vq-indirect-unasked-followed", "VQ-007", "indirect descriptors are followed unasked"),
     Mutant("vq-table-length-dies", "VQ-008", "it dies of part of an indirect entry"),
     Mutant("vq-nested-dies", "VQ-009", "it dies of an indirect table in an indirect table"),
     Mutant("vq-indirect-next-dies", "VQ-010", "it dies of INDIRECT with NEXT"),
@@ -99,6 +103,7 @@ MUTANTS = (
         ),
     ),
     Mutant("vq-used-length-short", "VQ-052", "the used length of 255 bytes is one too small"),
+    Mutant("vq-send-buffer-used", "VQ-053", "send buffers come back with a used length of 16"),
     Mutant("vq-first-descriptor-only", "VQ-054", "only the first descriptor of a send buffer is read"),
     Mutant("vq-indirect-first-only", "VQ-055", "only the first entry of an indirect table is read"),
     Mutant("vq-no-interrupt-ignored", "VQ-056", "NO_INTERRUPT is ignored"),
@@ -133,7 +138,9 @@ MUTANTS = (
         ),
     ),
     Mutant("vq-first-piece-only", "VQ-066", "only the first descriptor of a receive buffer is used"),
+    Mutant("vq-held-wrong-id", "VQ-067", "a buffer that was held in a ring of 8 comes back as the next"),
     Mutant("vq-empty-kicks-break", "VQ-068", "30 kicks without a buffer break the queue"),
+    Mutant("vq-sleeps-too-soon", "VQ-069", "after 400 buffers it sleeps without having looked"),
     Mutant("hd-src-swapped", "HD-002", "the bytes of one source address are read in the wrong order"),
     Mutant(
         "hd-source-any",
@@ -160,6 +167,8 @@ MUTANTS = (
     ),
     Mutant("hd-flags-dropped", "HD-014", "messages with flags are dropped"),
     Mutant("hd-wrong-source", "HD-022", "the answer to address 1 comes from another endpoint"),
+    Mutant("hd-len-twice", "HD-023", "len is read again after it was checked"),
+    Mutant("hd-dst-twice", "HD-023", "the source of an answer is a second read of the destination"),
     Mutant("hd-len-above", "HD-024", "len of a message of 2 bytes is 3"),
     Mutant("ns-41-bytes", "NS-003", "an announcement is 41 bytes"),
     Mutant("ns-unterminated", "NS-004", "an announced name has no NUL"),
@@ -208,6 +217,7 @@ MUTANTS = (
             "BF-020",
         ),
     ),
+    Mutant("ep-low", "EP-014", "a service has the address 500"),
     Mutant("ep-53", "EP-015", "a service has the address 53"),
     Mutant("ep-useless-dies", "EP-016", "it dies of a message that the sink cannot use"),
     Mutant("bf-small-buffer-dies", "BF-012", "it dies of a receive buffer below a header"),
@@ -238,6 +248,7 @@ MUTANTS = (
     ),
     Mutant("bf-short-is-kept", "BF-023", "a descriptor of 7 bytes is not returned"),
     Mutant("bf-512-only", "BF-024", "no more than 512 bytes of a buffer are used"),
+    Mutant("bf-full-loses", "BF-025", "answers are lost when the send queue is full, too"),
     Mutant(
         "bf-loses-one",
         "BF-026",
@@ -247,6 +258,8 @@ MUTANTS = (
         ),
     ),
     Mutant("ft-one-queue", "FT-001", "GET_QUEUE_NUM answers 1"),
+    Mutant("ft-all-accepted", "FT-002", "all 64 feature bits at once are accepted"),
+    Mutant("ft-no-event-idx", "FT-007", "EVENT_IDX is not offered"),
     Mutant(
         "ft-no-version-1",
         "FT-003",
@@ -265,3 +278,6 @@ MUTANTS = (
     Mutant("lc-fifth-reset-dies", "LC-014", "it dies of the fifth reset of a connection"),
     Mutant("lc-ninetieth-reset-dies", "LC-015", "it dies of the 90th reset of a connection"),
 )
+
+#: Musts and shoulds that have a case, but no mutant, and why.
+WITHOUT_MUTANT: dict[str, str] = {}
