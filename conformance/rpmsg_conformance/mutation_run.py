@@ -57,6 +57,8 @@ class Run:
     launch: str
     wanted: Callable[[Case], bool] = field(default=lambda case: True)
     first: str = ""
+    profile: str | None = None
+    """The family whose requirements are judged; None: all of them."""
 
 
 class _OwnFirst:
@@ -84,6 +86,7 @@ def make_plugin(
     requirements: Catalogue,
     target: RemoteTarget | None = None,
     wanted: Callable[[Case], bool] | None = None,
+    profile: str | None = None,
 ) -> ConformPlugin:
     """The plugin for all cases, or for the wanted ones."""
     return ConformPlugin(
@@ -96,6 +99,7 @@ def make_plugin(
         load_baseline=lambda cases: Baseline(),
         repeat_command=[],
         report=None,
+        profile=profile,
         seed=SEED,
         part=wanted,
     )
@@ -122,7 +126,7 @@ def _judge_one(run: Run, requirements: Catalogue) -> Seen:
     target = RemoteTarget(
         socket=None, launch=parse_launch(run.launch), echo_name=None, echo_addr=None, folder=None
     )
-    plugin = make_plugin(requirements, target, run.wanted)
+    plugin = make_plugin(requirements, target, run.wanted, run.profile)
     try:
         run_pytest(plugin, CONFORMANCE / "remote", [remote_fixtures, _OwnFirst(run.first)])
     finally:
