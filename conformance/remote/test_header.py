@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from rpmsg_conformance.expect import expect, expect_equal
@@ -21,8 +23,9 @@ MODERN = Config().with_features(Feature.VERSION_1)
 #: An address and a length of which no two bytes are the same.
 SRC, LENGTH = 0x01020304, 0x01E5
 
-#: How many messages are sent while a header changes, and how many at once.
-FLIPPED, BATCH = 320, 32
+#: While a header changes: messages at least, how many at once, how often this side has to see it
+#: changed between two batches, and how long it waits for that, in seconds.
+FLIPPED, BATCH, CHANGES, FLIPPED_SECONDS = 320, 32, 40, 3.0
 
 #: What may not come back when it lies behind a message.
 SECRET = b"\xc3\x5a" * 64
@@ -231,9 +234,16 @@ def flipped(host: RemoteHost, offset: int, first: bytes, second: bytes) -> None:
     area = host.session.allocator.allocate(4096)
     host.session.memory.write(area, data + SECRET * 16)
     # A device that reads twice does so within a microsecond or less: it takes many messages to be
-    # in between, and batches of them, so that it is busy while the other thread writes.
+    # in between, and batches of them, so that it is busy while the other process writes.
     with flipping(host.session.memory, area + offset, first, second):
-        for _ in range(FLIPPED // BATCH):
+        sent = changes = 0
+        before, until = first, time.monotonic() + FLIPPED_SECONDS
+        while sent < FLIPPED or changes < CHANGES and time.monotonic() < until:
+            # On a busy machine the other process may rest for long.
+            now = host.session.memory.read(area + offset, len(first))
+            changes += now != before
+            before = now
+            sent += BATCH
             for _ in range(BATCH):
                 host.post([Segment(area, len(data))], kick=False)
             host.flush()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+import time
 
 from mutants.chosen import die, mutant
 from mutants.device_ring import Broken, DeviceRing, Part
@@ -20,6 +21,12 @@ _NS = struct.Struct("<32sII")
 def packet(src: int, dst: int, payload: bytes, reserved: int = 0, flags: int = 0) -> bytes:
     """A message with its header."""
     return _HEADER.pack(src, dst, reserved, len(payload), flags) + payload
+
+
+def _linger(payload: bytes) -> None:
+    """Leave another process the time to change what is read twice, also on a busy machine."""
+    if len(payload) == 8:
+        time.sleep(0.0002)
 
 
 class Endpoints:
@@ -165,6 +172,7 @@ class Endpoints:
         if length > len(payload):
             return
         if mutant("hd-len-twice"):
+            _linger(payload)
             length = _HEADER.unpack(self.memory.read(parts[0].address, 16))[3]
             if length > len(payload):
                 payload = self.memory.read(parts[0].address + 16, length)
@@ -177,6 +185,7 @@ class Endpoints:
             self._announcement(payload)
         elif dst == ECHO or mutant("hd-any-delivered") and dst == ANY:
             if mutant("hd-dst-twice"):
+                _linger(payload)
                 self.source = _HEADER.unpack(self.memory.read(parts[0].address, 16))[1]
             self._echo(src, payload, reserved, flags)
         elif dst == SINK and mutant("ep-useless-dies") and payload == b"%%%":
