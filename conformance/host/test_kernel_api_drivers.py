@@ -364,3 +364,33 @@ def test_kernel_driver_may_ask_for_an_announcement_in_probe(
     channel = kernel.channel(driver, "kapi-one", announce(link, "kapi-one"))
     announced = sim.wait_event("ns", direction="from-host", name="kapi-one")
     expect_equal("announcement", (announced["action"], announced["addr"]), ("create", channel.src))
+
+
+@pytest.mark.requirement("KA-069")
+def test_kernel_driver_is_removed_when_the_device_loses_its_driver(
+    kernel: KernelApi, link: Link
+) -> None:
+    driver = kernel.new_driver("kapi-one", "kapi-two")
+    for name in ("kapi-one", "kapi-two"):
+        channel = kernel.channel(driver, name, announce(link, name))
+        kernel.create(channel)
+    bound = {event["channel"] for event in kernel.events(what="probe", driver=driver)}
+    link.unbind()
+    removed = [event["channel"] for event in kernel.events(what="removed", driver=driver)]
+    expect_equal("channels with a call of remove", sorted(removed), sorted(bound))
+    link.bind()
+
+
+@pytest.mark.requirement("KA-069")
+def test_kernel_driver_is_probed_again_when_the_device_has_its_driver_back(
+    kernel: KernelApi, link: Link, sim: SimulatorClient
+) -> None:
+    driver = kernel.new_driver("kapi-one")
+    before = kernel.channel(driver, "kapi-one", announce(link, "kapi-one"))
+    link.unbind()
+    link.bind()
+    # The remote announces its services anew to a driver that has just come.
+    after = kernel.channel(driver, "kapi-one", before.dst)
+    assert after.ept is not None
+    sim.send(src=after.dst, dst=after.src, data=b"again")
+    expect_equal("message", kernel.receive(after.ept).data, b"again")

@@ -361,6 +361,25 @@ def test_kernel_blocked_senders_go_on_one_for_each_buffer(
         pending.wait().expect_success()
 
 
+@pytest.mark.requirement("KA-070")
+def test_kernel_messages_of_several_senders_at_once_all_arrive(
+    kernel: KernelApi, bound: KernelChannel, sim: SimulatorClient
+) -> None:
+    count, workers = 40, (1, 2, 3, 4)
+    mark = sim.mark()
+    sending = [
+        kernel.submit("send", worker=worker, endpoint=own(bound).id, data=bytes([worker, number]))
+        for number in range(count)
+        for worker in workers
+    ]
+    for pending in sending:
+        pending.wait().expect_success()
+    arrived = sim.wait_events(count * len(workers), "message", since=mark, src=bound.src)
+    for worker in workers:
+        numbers = [event.payload[1] for event in arrived if event.payload[0] == worker]
+        expect_equal(f"messages of sender {worker}", numbers, list(range(count)))
+
+
 @pytest.mark.requirement("KA-038")
 @SMALL_RING
 def test_kernel_signal_ends_the_wait_for_a_buffer(

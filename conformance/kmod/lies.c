@@ -96,6 +96,7 @@ static bool wait_otherwise(struct rpmsg_endpoint *ept, void *data, int len, u32 
 
 int lie_send(struct rpmsg_endpoint *ept, void *data, int len)
 {
+	static unsigned int number;
 	int result;
 
 	if (refuse(ept, &len, NULL, &result))
@@ -106,6 +107,8 @@ int lie_send(struct rpmsg_endpoint *ept, void *data, int len)
 		return rpmsg_sendto(ept, data, len, ept->rpdev->dst ^ 1);
 	if (lies("send-channel-source"))
 		return rpmsg_send(ept->rpdev->ept, data, len);
+	if (lies("every-tenth-lost") && ++number % 10 == 0)
+		return 0;
 	if (len <= MTU && wait_otherwise(ept, data, len, ept->rpdev->dst, &result))
 		return result;
 	return rpmsg_send(ept, data, len);
