@@ -38,6 +38,12 @@ def observe(request: pytest.FixtureRequest) -> Callable[[str], None]:
     return note
 
 
+@pytest.fixture(autouse=True)
+def own_evidence(host: HostTarget) -> None:
+    """No case shows the messages of another one."""
+    host.case_link = host.case_events = None
+
+
 @pytest.fixture
 def case_folder(request: pytest.FixtureRequest) -> Path:
     """Folder for what the case leaves as evidence."""
@@ -63,7 +69,6 @@ def new_link(
     gets a fresh guest. Ends with Misbehaved when the host broke a rule that the simulator checks,
     or its kernel complained, unless the case is marked with tolerates("...").
     """
-    host.case_link = None
     if host.cold:
         host.discard("the next case has one of its own")
     else:
@@ -90,6 +95,7 @@ def new_link(
     log: list[str] = []
     try:
         yield make
+        host.case_events = len(links[0].sim.history()) if links else None
         for link in links:
             if not destructive:
                 link.check_alive()

@@ -49,6 +49,8 @@ class HostTarget:
         self._cold_guests: list[Guest] = []
         #: The first link of the present case, once it has one.
         self.case_link: Link | None = None
+        #: How many of its events belong to the case; those that follow are the suite's own doing.
+        self.case_events: int | None = None
         self.boot_complaints: list[Complaint] = []
         """What the kernels complained of during boot and their first exchange."""
         self.known_complaints: list[tuple[str, str, str]] = []
@@ -192,6 +194,9 @@ class HostTarget:
         if self.case_link is None:
             return Evidence([])
         events = self.case_link.sim.history()
+        late = events[self.case_events :] if self.case_events is not None else []
+        if outcome is Outcome.UNMET and all(event.type != "violation" for event in late):
+            events = events[: self.case_events]
         messages = sim_trace.lines(events)
         if not messages or folder is None:
             return Evidence(messages)

@@ -251,7 +251,7 @@ class Terminal:
             for line in shown:
                 self._quote(line)
         if case.artefacts is not None:
-            self._detail("evidence", _short(case.artefacts / case.capture))
+            self._detail("evidence", _short(case.artefacts / case.capture), wrap=False)
         if case.repeat:
             self._detail("repeat", case.repeat, wrap=False)
 
