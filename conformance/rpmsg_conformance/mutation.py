@@ -254,22 +254,31 @@ def judge_all(
     kinds = list(dict.fromkeys(mutant.kind for mutant in mutants))
     runs = runs_for(mutants, references, cases)
     found: dict[int, Seen] = {}
+    judged: dict[int, Judged] = {}
     begun = time.monotonic()
     for number, seen in run_all(runs, jobs, requirements or load_catalogue()):
         found[number] = seen
         if number < len(kinds):
             check_reference(kinds[number], seen)
-        count = sum(len(names) for names in seen.values())
-        print(
-            f"{len(found):3}/{len(runs)} {runs[number].name}: {count} cases; "
-            f"{time.monotonic() - begun:.0f} s",
-            file=sys.stderr,
-            flush=True,
-        )
-    return [
-        judge(mutant, found[kinds.index(mutant.kind)], found[len(kinds) + number])
-        for number, mutant in enumerate(mutants)
-    ]
+        # What there was nothing to compare with until now is judged as well.
+        for other in sorted(found.keys() - judged.keys()):
+            mutant = mutants[other - len(kinds)] if other >= len(kinds) else None
+            outcome = f"{sum(len(names) for names in found[other].values())} cases"
+            if mutant is not None:
+                reference = found.get(kinds.index(mutant.kind))
+                if reference is None:
+                    continue
+                judged[other] = judge(mutant, reference, found[other])
+                outcome += f", {judged[other].outcome}"
+            elif other != number:
+                continue
+            print(
+                f"{len(found):3}/{len(runs)} {runs[other].name}: {outcome}; "
+                f"{time.monotonic() - begun:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+    return [judged[len(kinds) + number] for number in range(len(mutants))]
 
 
 def print_row(result: Judged, width: int) -> None:

@@ -157,4 +157,6 @@ def test_peer_that_is_no_remote_gets_no_pass(option: str, tmp_path: Path) -> Non
     done = subprocess.run(argv, capture_output=True, text=True, timeout=100, check=False)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert done.returncode == 4
+    assert report["counts"]["run"] >= 100
+    assert {c["verdict"] for r in report["requirements"] for c in r["cases"]} == {"BLOCKED"}
     assert report["counts"]["verdicts"] == {"BLOCKED": report["counts"]["run"]}
