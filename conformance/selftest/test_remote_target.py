@@ -45,7 +45,7 @@ def target(simulator_path: Path, tmp_path: Path) -> Iterator[RemoteTarget]:
     command = [str(simulator_path), "--socket-path", "{socket}", "--service", "echo"]
     made = RemoteTarget(
         socket=None, launch=command, echo_name=None, echo_addr=None, folder=tmp_path / "remote",
-        timeout_factor=0.2,
+        timeout_factor=0.5,
     )
     yield made
     made.close()
@@ -95,8 +95,8 @@ def run(tmp_path: Path, target: RemoteTarget) -> Run:
         ("os.kill(remote.pid, signal.SIGKILL); host.check()", "DIED", "ended by SIGKILL"),
         ("os.kill(remote.pid, signal.SIGABRT)", "DIED", "ended by SIGABRT"),
         ("os.kill(remote.pid, signal.SIGKILL); connect()", "DIED", "ended by SIGKILL"),
-        ("os.kill(remote.pid, signal.SIGSTOP); host.check()", "WEDGED", "no message from"),
-        ("os.kill(remote.pid, signal.SIGSTOP)", "WEDGED", "the remote lives, but"),
+        ("remote.factor = 0.2; os.kill(remote.pid, signal.SIGSTOP); host.check()", "WEDGED", "no message from"),
+        ("remote.factor = 0.2; os.kill(remote.pid, signal.SIGSTOP)", "WEDGED", "the remote lives, but"),
         ("append(remote, '==1==ERROR: AddressSanitizer: x\\n')", "DIED",
          "ERROR: AddressSanitizer: x"),
         ("append(remote, 'a.c:1:2: runtime error: shift\\n')", "DIED",

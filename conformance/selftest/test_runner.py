@@ -62,7 +62,7 @@ def runner(
         command = launch or f"{simulator_path} --socket-path {{socket}} --service echo"
         report = tmp_path / "report"
         status = main(
-            ["remote", "--launch", command, "--report", str(report), "--timeout-factor", "0.2",
+            ["remote", "--launch", command, "--report", str(report), "--timeout-factor", "0.5",
              *options]
         )
         content: Report = json.loads((report / "report.json").read_text())
@@ -85,7 +85,7 @@ def cases(report: Report) -> dict[str, Report]:
         ("@should\ndef test_it(host): expect(False, expected='a', observed='b')", 0, "WARN",
          "expected a; observed b"),
         ("@must\n@pytest.mark.deadline(1)\ndef test_it(host): threading.Event().wait(60)", 1,
-         "TIMEOUT", "did not end within its 0.2 s"),
+         "TIMEOUT", "did not end within its 0.5 s"),
         ("@must\ndef test_it(host, remote): os.kill(remote.pid, signal.SIGSEGV); host.check()", 1,
          "DIED", "the remote ended: rpmsg-sim was ended by SIGSEGV"),
         ("@must\ndef test_it(host, remote): os.kill(remote.pid, signal.SIGSTOP)", 1, "WEDGED",
