@@ -209,7 +209,7 @@ def _host(options: argparse.Namespace) -> int:
             folder=report / "guests",
             timeout_factor=options.timeout_factor,
             say=say,
-            find_module=lambda: options.kmod or run_script(CHECKOUT / "scripts/kmod", bundle.name),
+            find_module=_module_finder(options.kmod, bundle.name),
         )
 
     run = _suite_run(
@@ -307,6 +307,20 @@ def _find_simulator(given: Path | None) -> Path:
         f"no rpmsg-sim found ({looked}); build it (cmake --preset release, "
         "cmake --build --preset release) or give --sim PATH"
     )
+
+
+def _module_finder(given: Path | None, guest: str) -> Callable[[], Path] | None:
+    """What gets the module for the in-kernel API: the one given, or one built by scripts/kmod.
+
+    None for a kernel that this checkout cannot build one for.
+    """
+    if given is not None:
+        if not given.is_file():
+            raise UsageError(f"--kmod {given}: there is no such file")
+        return lambda: given
+    if not (CHECKOUT / "scripts/guests" / f"{guest}.toml").is_file():
+        return None
+    return lambda: run_script(CHECKOUT / "scripts/kmod", guest)
 
 
 def _prepare_guest(name: str) -> Path:

@@ -216,7 +216,7 @@ def open_kernel_api(host: HostTarget, link: Link) -> KernelApi:
     """The in-kernel API of the link's guest. Raises Blocked; skips where there can be none."""
     module = host.kernel_module()
     if module is None:
-        pytest.skip(f"there is no kernel module for guest {host.bundle.name}")
+        pytest.skip(f"no module can be built for the kernel of {host.bundle.name}; --kmod names one")
     load_module(link.agent, module)
     api = KernelApi(link.agent, link.device)
     api.begin()
