@@ -317,7 +317,8 @@ def _module_finder(given: Path | None, guest: str) -> Callable[[], Path] | None:
     if given is not None:
         if not given.is_file():
             raise UsageError(f"--kmod {given}: there is no such file")
-        return lambda: given
+        module: Path = given
+        return lambda: module
     if not (CHECKOUT / "scripts/guests" / f"{guest}.toml").is_file():
         return None
     return lambda: run_script(CHECKOUT / "scripts/kmod", guest)
