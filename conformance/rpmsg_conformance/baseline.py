@@ -41,6 +41,8 @@ class Deviation:
     function: str | None = None
     link: str | None = None
     expires: datetime.date | None = None
+    where: str = ""
+    """File and line, for messages."""
 
     def covers(self, requirement: str, case: str) -> bool:
         """Whether this entry speaks of the case ``case`` of ``requirement``."""
@@ -148,7 +150,7 @@ class Baseline:
     def describe(self, stale: Stale) -> str:
         """One line that says which entry of the file has to be deleted, and why."""
         return (
-            f"{self.path}:{stale.deviation.line}: delete the [[deviation]] for "
+            f"{stale.deviation.where or self.path}: delete the [[deviation]] for "
             f"{stale.deviation.requirement}: {stale.why}"
         )
 
@@ -159,12 +161,47 @@ def load(path: Path, catalogue: Catalogue, cases: Mapping[str, Iterable[str]]) -
     ``cases`` maps each requirement that has cases to their names, so that an entry for a case that
     does not exist is found at once. Raises BaselineError.
     """
-    entries = toml_entries.load(path, ["deviation", "complaint"], BaselineError)
-    return Baseline(
-        path=path,
-        deviations=[_parse(entry, catalogue, cases) for entry in entries["deviation"]],
-        known_complaints=[_parse_complaint(entry, catalogue) for entry in entries["complaint"]],
-    )
+    return _load(path, catalogue, cases, including=())
+
+
+def _load(
+    path: Path,
+    catalogue: Catalogue,
+    cases: Mapping[str, Iterable[str]],
+    including: tuple[Path, ...],
+) -> Baseline:
+    """The entries of a file, and before them those of the files that it includes."""
+    if path in including:
+        raise BaselineError(f"{path}: includes itself")
+    names = ["include", "deviation", "complaint"]
+    entries = toml_entries.load(path, names, BaselineError)
+    result = Baseline(path=path)
+    for found in entries["include"]:
+        _known_keys(found.fields, found.where, ("file",), ("without",))
+        without = found.fields.get("without", [])
+        if not isinstance(without, list) or not all(isinstance(name, str) for name in without):
+            raise BaselineError(f"{found.where}: 'without' is not a list of requirements")
+        other = _load(
+            path.parent / found.fields["file"], catalogue, cases, (*including, path)
+        )
+        known = {deviation.requirement for deviation in other.deviations}
+        known |= {complaint.requirement for complaint in other.known_complaints}
+        for name in without:
+            if name not in known:
+                raise BaselineError(
+                    f"{found.where}: {found.fields['file']} has no entry for '{name}'"
+                )
+        result.deviations += [d for d in other.deviations if d.requirement not in without]
+        result.known_complaints += [
+            complaint
+            for complaint in other.known_complaints
+            if complaint.requirement not in without
+        ]
+    result.deviations += [_parse(entry, catalogue, cases) for entry in entries["deviation"]]
+    result.known_complaints += [
+        _parse_complaint(entry, catalogue) for entry in entries["complaint"]
+    ]
+    return result
 
 
 def _known_keys(
@@ -231,6 +268,7 @@ def _parse(
         seen=entry["seen"],
         reason=" ".join(entry["reason"].split()),
         line=found.line,
+        where=where,
         case=case,
         function=entry.get("function"),
         link=entry.get("link"),

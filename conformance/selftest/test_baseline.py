@@ -171,3 +171,41 @@ def test_baseline_shipped_ones_are_valid() -> None:
     assert paths
     for path in paths:
         assert baseline.load(path, known, cases).deviations
+
+
+def including(folder: Path, small: Catalogue, text: str) -> Baseline:
+    (folder / "other.toml").write_text(ENTRY + COMPLAINT)
+    return load(folder, small, '[[include]]\nfile = "other.toml"\n' + text)
+
+
+def test_baseline_includes_the_entries_of_another(
+    tmp_path: Path, small_catalogue: Catalogue
+) -> None:
+    known = including(tmp_path, small_catalogue, "")
+    assert [deviation.requirement for deviation in known.deviations] == ["BF-001"]
+    assert len(known.known_complaints) == 1
+    [stale] = known.stale([("BF-001", "test_one", Verdict.PASS, None)], TODAY)
+    assert known.describe(stale).startswith(f"{tmp_path}/other.toml:2: delete")
+
+
+def test_baseline_leaves_out_of_another_what_it_says(
+    tmp_path: Path, small_catalogue: Catalogue
+) -> None:
+    known = including(tmp_path, small_catalogue, 'without = ["BF-001"]\n')
+    assert not known.deviations and not known.known_complaints
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('without = ["BF-002"]\n', "other.toml has no entry for 'BF-002'"),
+        ('without = "BF-001"\n', "'without' is not a list"),
+        ('[[include]]\nfile = "guest.toml"\n', "includes itself"),
+        ('[[include]]\nfile = "none.toml"\n', "cannot be read"),
+    ],
+)
+def test_baseline_mistake_in_an_include_is_named(
+    text: str, complaint: str, tmp_path: Path, small_catalogue: Catalogue
+) -> None:
+    with pytest.raises(BaselineError, match=complaint):
+        including(tmp_path, small_catalogue, text)
