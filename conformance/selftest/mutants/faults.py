@@ -66,7 +66,7 @@ FAULTS = (
     Fault("hdr-src-ns"),
     Fault("hdr-src-unbound"),
     Fault("hdr-src-own"),
-    Fault("hdr-dst-any,after=8,count=1"),
+    Fault("hdr-dst-any,after=7,count=1"),
     Fault("hdr-dst-ns,after=8,count=1"),
     Fault("hdr-dst-unbound,after=8,count=1"),
     Fault("hdr-dst-own,after=8,count=1"),

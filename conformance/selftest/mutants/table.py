@@ -134,7 +134,7 @@ MUTANTS = (
         "VQ-065",
         "a used index is shown before its entry",
         (
-            "BF-025", "BF-026", "VQ-051", "VQ-069",
+            "BF-025", "BF-026", "HD-023", "VQ-051", "VQ-069",
         ),
     ),
     Mutant("vq-first-piece-only", "VQ-066", "only the first descriptor of a receive buffer is used"),
@@ -218,7 +218,14 @@ MUTANTS = (
         ),
     ),
     Mutant("ep-low", "EP-014", "a service has the address 500"),
-    Mutant("ep-53", "EP-015", "a service has the address 53"),
+    Mutant(
+        "ep-53",
+        "EP-015",
+        "a service has the address 53",
+        (
+            "EP-014",
+        ),
+    ),
     Mutant("ep-useless-dies", "EP-016", "it dies of a message that the sink cannot use"),
     Mutant("bf-small-buffer-dies", "BF-012", "it dies of a receive buffer below a header"),
     Mutant(
@@ -243,7 +250,7 @@ MUTANTS = (
         "BF-022",
         "empty messages are dropped",
         (
-            "BF-021", "HD-024", "VQ-052", "VQ-054", "VQ-061", "VQ-066",
+            "BF-021", "HD-024", "VQ-052", "VQ-053", "VQ-054", "VQ-061", "VQ-066", "VU-040",
         ),
     ),
     Mutant("bf-short-is-kept", "BF-023", "a descriptor of 7 bytes is not returned"),
@@ -259,7 +266,14 @@ MUTANTS = (
     ),
     Mutant("ft-one-queue", "FT-001", "GET_QUEUE_NUM answers 1"),
     Mutant("ft-all-accepted", "FT-002", "all 64 feature bits at once are accepted"),
-    Mutant("ft-no-event-idx", "FT-007", "EVENT_IDX is not offered"),
+    Mutant(
+        "ft-no-event-idx",
+        "FT-007",
+        "EVENT_IDX is not offered",
+        (
+            "VQ-057", "VQ-058",
+        ),
+    ),
     Mutant(
         "ft-no-version-1",
         "FT-003",
