@@ -13,6 +13,9 @@
 
 /* mappings */
 
+/* No process of a 64-bit machine can map more: whoever asks for it asks for the impossible. */
+#define MAPPABLE (UINT64_C(1) << 46)
+
 /* Both ends of a mapping have to be multiples of this. */
 static uint64_t map_alignment(int fd)
 {
@@ -34,23 +37,22 @@ static void unmap(struct backend_map *map)
 
 /*
  * Map part of a file, shared. Access beyond a file's end would be a SIGBUS: only a regular
- * file (memfd and hugetlbfs included) that is long enough is taken. *file_size is set in any
- * case, for the report.
+ * file (memfd and hugetlbfs included) that is long enough is taken.
  *
- * Return: first byte of the part, or NULL.
+ * Return: 0 and *at the first byte of the part; BACKEND_REFUSED with a report of this name when
+ * the file is not fit for it; -ENOMEM, which is nobody's mistake.
  */
-static uint8_t *map_file(int fd, uint64_t offset, uint64_t size, struct backend_map *map,
-			 uint64_t *file_size)
+static int map_file(struct backend *be, int fd, uint64_t offset, uint64_t size, enum violation what,
+		    struct backend_map *map, uint8_t **at)
 {
 	struct stat st;
-	uint64_t align, lead;
+	uint64_t align, lead, file_size;
 
-	*file_size = 0;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 0)
-		return NULL;
-	*file_size = (uint64_t)st.st_size;
-	if (!checked_range64(offset, size, 0, *file_size))
-		return NULL;
+		return backend_refuse(be, what, VIOLATION_NO_QUEUE, offset + size, 0);
+	file_size = (uint64_t)st.st_size;
+	if (!checked_range64(offset, size, 0, file_size))
+		return backend_refuse(be, what, VIOLATION_NO_QUEUE, offset + size, file_size);
 
 	/* Within a file's size, below 2^63: none of this can wrap. */
 	align = map_alignment(fd);
@@ -60,11 +62,14 @@ static uint8_t *map_file(int fd, uint64_t offset, uint64_t size, struct backend_
 		       (off_t)(offset - lead));
 	if (map->at == MAP_FAILED) {
 		map->at = NULL;
-		return NULL;
+		if (errno == ENOMEM && map->size < MAPPABLE)
+			return -ENOMEM;
+		return backend_refuse(be, what, VIOLATION_NO_QUEUE, offset + size, file_size);
 	}
 	/* A crash of this process should not dump the guest. */
 	madvise(map->at, map->size, MADV_DONTDUMP);
-	return (uint8_t *)map->at + lead;
+	*at = (uint8_t *)map->at + lead;
+	return 0;
 }
 
 /* memory table */
@@ -124,7 +129,6 @@ static int table_add(struct backend *be, struct table *table, const struct regio
 		.size = region->size,
 		.user_addr = region->user_addr,
 	};
-	uint64_t file_size;
 	int ret = check_region(be, region);
 
 	if (ret)
@@ -132,10 +136,9 @@ static int table_add(struct backend *be, struct table *table, const struct regio
 	if (table->map_count == GMEM_MAX_REGIONS)
 		return backend_refuse(be, VIOLATION_VU_MEM_COUNT, VIOLATION_NO_QUEUE,
 				      GMEM_MAX_REGIONS, GMEM_MAX_REGIONS + 1);
-	entry.host = map_file(fd, region->offset, region->size, map, &file_size);
-	if (!entry.host)
-		return backend_refuse(be, VIOLATION_VU_MEM_FD, VIOLATION_NO_QUEUE,
-				      region->offset + region->size, file_size);
+	ret = map_file(be, fd, region->offset, region->size, VIOLATION_VU_MEM_FD, map, &entry.host);
+	if (ret)
+		return ret;
 	if (gmem_add(&table->mem, &entry) < 0) {
 		unmap(map);
 		return backend_refuse(be, VIOLATION_VU_MEM_REGION, VIOLATION_NO_QUEUE, region->size,
@@ -301,8 +304,8 @@ int backend_set_log_base(struct backend *be, struct vhost_msg *msg, struct vhost
 	uint64_t offset = vhost_get_u64(msg->payload + 8);
 	uint64_t need = backend_log_bytes(&be->mem);
 	struct backend_map map = {0};
-	uint64_t file_size;
-	uint8_t *log;
+	uint8_t *log = NULL;
+	int ret;
 
 	for (unsigned int i = 0; i < be->offer.num_queues; i++) {
 		uint64_t ring = backend_queue_log_bytes(&be->queues[i]);
@@ -312,9 +315,9 @@ int backend_set_log_base(struct backend *be, struct vhost_msg *msg, struct vhost
 	}
 	if (size == 0 || size < need)
 		return backend_refuse(be, VIOLATION_VU_LOG, VIOLATION_NO_QUEUE, need, size);
-	log = map_file(msg->fds[0], offset, size, &map, &file_size);
-	if (!log)
-		return backend_refuse(be, VIOLATION_VU_LOG, VIOLATION_NO_QUEUE, size, file_size);
+	ret = map_file(be, msg->fds[0], offset, size, VIOLATION_VU_LOG, &map, &log);
+	if (ret)
+		return ret;
 
 	unmap(&be->log_map);
 	be->log_map = map;
