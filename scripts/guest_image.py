@@ -190,6 +190,23 @@ def make_kernel(guest: dict[str, Any], unpacked: Path, out: Path, package: str, 
     (out / "kernel.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
+def other_kernel(image: Path, out: Path) -> None:
+    """As make_kernel, of an image of which nothing else is known."""
+    out.mkdir(parents=True)
+    shutil.copyfile(image, out / "kernel")
+    facts = {
+        "kernel_release": image.name,
+        "package": str(image),
+        "package_version": hashlib.sha256(image.read_bytes()).hexdigest()[:12],
+        "boot_modules": [],
+        "rpmsg_modules": [],
+        "optional_modules": [],
+        "builtin_modules": [],
+        "config": {},
+    }
+    (out / "kernel.json").write_text(json.dumps(facts, indent=2) + "\n")
+
+
 # ---- initramfs ----
 
 
@@ -253,8 +270,37 @@ def initramfs_entries(agent: bytes, modules: dict[str, bytes], lists: dict[str, 
         yield regular(f"{AGENT_DIR}/{listing}", "".join(f"{path}\n" for path in paths).encode())
 
 
-def make_bundle(name: str, guest: dict[str, Any], kernel: Path, agent: Path, device: str, out: Path) -> None:
-    """Joins a folder made by make_kernel and the agent into a bundle in the folder out."""
+def added_entries(folder: Path) -> Iterator[Entry]:
+    """The folders, files and symbolic links in a folder, under their names there.
+
+    They come after the archive's own: of two with one name the kernel keeps the later.
+    """
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        status = path.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            yield directory(name)
+        elif stat.S_ISLNK(status.st_mode):
+            yield Entry(name, stat.S_IFLNK | 0o777, os.fsencode(os.readlink(path)))
+        elif stat.S_ISREG(status.st_mode):
+            yield regular(name, path.read_bytes(), stat.S_IMODE(status.st_mode) & 0o755)
+        else:
+            raise ImageError(f"{path}: only files, folders and symbolic links can be added")
+
+
+def make_bundle(
+    name: str,
+    guest: dict[str, Any],
+    kernel: Path,
+    agent: Path,
+    device: str,
+    out: Path,
+    added: Path | None = None,
+) -> None:
+    """Joins a folder made by make_kernel and the agent into a bundle in the folder out.
+
+    The files in the folder added are put into its initramfs, too.
+    """
     facts = json.loads((kernel / "kernel.json").read_text())
     machine = guest["machine"]
 
@@ -275,7 +321,8 @@ def make_bundle(name: str, guest: dict[str, Any], kernel: Path, agent: Path, dev
     except OSError:
         shutil.copyfile(kernel / "kernel", out / "kernel")
     with (out / "initramfs.cpio").open("wb") as file:
-        write_cpio(initramfs_entries(agent.read_bytes(), modules, lists), file)
+        entries = initramfs_entries(agent.read_bytes(), modules, lists)
+        write_cpio([*entries, *(added_entries(added) if added else ())], file)
     description = {
         "name": name,
         "description": guest["description"],
@@ -303,11 +350,17 @@ def make_bundle(name: str, guest: dict[str, Any], kernel: Path, agent: Path, dev
     (out / "guest.json").write_text(json.dumps(description, indent=2) + "\n")
 
 
-def bundle_key(guest: Path, kernel: Path, agent: Path, device: str) -> str:
+def bundle_key(
+    guest: Path, kernel: Path, agent: Path, device: str, added: Path | None = None
+) -> str:
     """Names a bundle by everything that goes into it, this program included."""
     digest = hashlib.sha256(device.encode())
     for path in (Path(__file__), guest, kernel / "kernel.json", agent):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
+    if added:
+        for entry in added_entries(added):
+            digest.update(repr((entry.name, entry.mode)).encode())
+            digest.update(hashlib.sha256(entry.data).digest())
     return f"{kernel.name}-{digest.hexdigest()[:12]}"
 
 
@@ -335,11 +388,15 @@ def main(arguments: list[str]) -> None:
     kernel.add_argument("--package", required=True)
     kernel.add_argument("--package-version", required=True)
     kernel.add_argument("--out", type=Path, required=True)
+    other = steps.add_parser("other")
+    other.add_argument("--image", type=Path, required=True)
+    other.add_argument("--out", type=Path, required=True)
     for step in ("key", "bundle"):
         bundle = steps.add_parser(step)
         bundle.add_argument("--kernel", type=Path, required=True)
         bundle.add_argument("--agent", type=Path, required=True)
         bundle.add_argument("--device", required=True)
+        bundle.add_argument("--add", type=Path)
         if step == "bundle":
             bundle.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
@@ -351,10 +408,22 @@ def main(arguments: list[str]) -> None:
         case "kernel":
             make_kernel(guest, options.unpacked, options.out, options.package, options.package_version)
         case "key":
-            print(bundle_key(options.guest, options.kernel, options.agent, options.device))
+            print(
+                bundle_key(
+                    options.guest, options.kernel, options.agent, options.device, options.add
+                )
+            )
+        case "other":
+            other_kernel(options.image, options.out)
         case "bundle":
             make_bundle(
-                options.guest.stem, guest, options.kernel, options.agent, options.device, options.out
+                options.guest.stem,
+                guest,
+                options.kernel,
+                options.agent,
+                options.device,
+                options.out,
+                options.add,
             )
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from rpmsg_conformance.agent import Pending, Reply
-from rpmsg_conformance.expect import Blocked, GuestDied, GuestWedged, TargetUnreachable, Unmet
+from rpmsg_conformance.expect import Blocked, GuestDied, GuestWedged, NotApplicable
+from rpmsg_conformance.expect import TargetUnreachable, Unmet
 from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.host_fixtures import open_kernel_api
 from rpmsg_conformance.kernel_api import KernelApi, KernelChannel, PendingResult, Result
@@ -20,7 +21,15 @@ GIVE_UP_LIMIT = 40.0
 WORKER = 15
 
 #: What may keep a long wait from starting early.
-START_TROUBLE = (Unmet, Blocked, GuestDied, GuestWedged, TargetUnreachable, SimulatorError)
+START_TROUBLE = (
+    Unmet,
+    Blocked,
+    NotApplicable,
+    GuestDied,
+    GuestWedged,
+    TargetUnreachable,
+    SimulatorError,
+)
 
 
 class PatientWrite:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rpmsg_conformance import __version__, baseline, catalogue, checker, coverage, processes
-from rpmsg_conformance import report_matrix
+from rpmsg_conformance import other_guest, report_matrix
 from rpmsg_conformance.catalogue import Side
 from rpmsg_conformance.expect import TargetUnreachable
 from rpmsg_conformance.guest import TRANSPORTS, run_script
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="known deviations (default: fixtures/baselines/NAME.toml if there is one; 'none')",
     )
+    other_guest.add_options(host)
     add_options(host)
     host.set_defaults(run=_host)
 
@@ -172,7 +173,7 @@ def _at_once(text: str) -> int:
 
 def _several_guests(options: argparse.Namespace, guests: Sequence[str]) -> int:
     """A run of its own for each guest; what belongs to just one guest cannot be given."""
-    for name in ("bundle", "kmod", "qemu", "baseline"):
+    for name in ("bundle", "kmod", "qemu", "baseline", "kernel"):
         value = getattr(options, name)
         if value is not None and value != "none":
             raise UsageError(f"--{name} is for one guest, and --guest names {len(guests)}")
@@ -198,9 +199,8 @@ def _host(options: argparse.Namespace) -> int:
 
     def make_target(report: Path, say: Callable[[str], None]) -> DescribedTarget:
         simulator = _find_simulator(options.sim)
-        bundle = load_bundle(
-            options.bundle or _prepare_guest(options.guest), options.transport
-        )
+        bundle = load_bundle(options.bundle or _prepare_guest(options), options.transport)
+        bundle = other_guest.apply(options, bundle)
         qemu = options.qemu or run_script(CHECKOUT / "scripts/qemu", bundle.qemu)
         return HostTarget(
             bundle=bundle,
@@ -209,7 +209,9 @@ def _host(options: argparse.Namespace) -> int:
             folder=report / "guests",
             timeout_factor=options.timeout_factor,
             say=say,
-            find_module=_module_finder(options.kmod, bundle.name),
+            find_module=_module_finder(
+                options.kmod, "" if options.kernel is not None else bundle.name
+            ),
         )
 
     run = _suite_run(
@@ -219,6 +221,7 @@ def _host(options: argparse.Namespace) -> int:
         [
             *("--guest", options.guest, "--transport", options.transport),
             *_given(options, "sim", "qemu", "bundle", "kmod", "baseline"),
+            *other_guest.repeated(options),
         ],
     )
     return run.list_cases() if options.list or options.dry_run else run.run(make_target)
@@ -286,6 +289,8 @@ def _host_baseline(options: argparse.Namespace) -> Path | None:
         return None
     if options.baseline is not None:
         return Path(options.baseline)
+    if options.kernel is not None:
+        return None
     default = CHECKOUT / "fixtures/baselines" / f"{options.guest}.toml"
     return default if default.is_file() else None
 
@@ -324,10 +329,10 @@ def _module_finder(given: Path | None, guest: str) -> Callable[[], Path] | None:
     return lambda: run_script(CHECKOUT / "scripts/kmod", guest)
 
 
-def _prepare_guest(name: str) -> Path:
+def _prepare_guest(options: argparse.Namespace) -> Path:
     """The bundle of a guest, with the agent of the build tree that this program is started from."""
     program = Path(sys.argv[0]).absolute()
-    arguments = [name]
+    arguments = _given(options, "kernel", "initrd_add")
     if program.parent.name == "bin" and program.parent.parent.parent == CHECKOUT / "build":
-        arguments = ["--preset", program.parent.parent.name, name]
-    return run_script(CHECKOUT / "scripts/guest", *arguments)
+        arguments += ["--preset", program.parent.parent.name]
+    return run_script(CHECKOUT / "scripts/guest", *arguments, options.guest)

@@ -60,7 +60,7 @@ class Bundle:
     name: str
     arch: str
     kernel: Path
-    initramfs: Path
+    initramfs: Path | None
     kernel_release: str
     qemu: str
     machine: tuple[str, ...]
@@ -74,6 +74,10 @@ class Bundle:
     hot_plug: bool = True
     """Whether a device can come and go while the guest runs; if not, each device has a guest of its
     own, which has it from the beginning."""
+    has_agent: bool = True
+    """Whether the suite's agent runs in it; if not, only what is seen on the wire can be judged."""
+    qemu_args: tuple[str, ...] = ()
+    """Further arguments for QEMU, after all others."""
 
 
 #: The ways in which a guest can have its device.
@@ -195,6 +199,7 @@ class Guest:
         device: Device | None = None,
     ) -> None:
         self.bundle = bundle
+        self.kernel_release = bundle.kernel_release
         self._cold_device = device
         self.folder = folder
         self.console_log = folder / "console.log"
@@ -229,7 +234,18 @@ class Guest:
             qmp_theirs.close()
             agent_theirs.close()
         self.qmp = QmpClient(qmp_ours, timeout_factor)
-        self.agent = AgentClient(agent_ours, folder / "agent.log", timeout_factor)
+        self._agent: AgentClient | None = None
+        if bundle.has_agent:
+            self._agent = AgentClient(agent_ours, folder / "agent.log", timeout_factor)
+        else:
+            agent_ours.close()
+
+    @property
+    def agent(self) -> AgentClient:
+        """The agent in the guest. Raises NotApplicable when it has none."""
+        if self._agent is None:
+            raise NotApplicable("this takes an agent in the guest, and there is none (--no-agent)")
+        return self._agent
 
     def await_boot(self) -> None:
         """Wait until the agent answers and the modules are loaded.
@@ -246,7 +262,7 @@ class Guest:
     @property
     def alive(self) -> bool:
         """Whether QEMU runs and the agent's connection is up."""
-        return self._child.running and self.agent.lost is None
+        return self._child.running and (self._agent is None or self._agent.lost is None)
 
     @property
     def pid(self) -> int:
@@ -255,7 +271,8 @@ class Guest:
 
     def stop(self) -> None:
         """End QEMU and close its connections."""
-        self.agent.close()
+        if self._agent is not None:
+            self._agent.close()
         self.qmp.close()
         self._child.stop()
 
@@ -269,11 +286,13 @@ class Guest:
 
     def describe_end(self) -> str:
         """How the guest ended, or that it still runs."""
-        if self.agent.lost is not None:
+        if self._agent is not None and self._agent.lost is not None:
             # The agent's connection goes a moment before QEMU can be reaped.
             self._child.wait(1.0)
+        if self._child.running and self._agent is not None:
+            return f"QEMU still runs, the agent's connection: {self._agent.lost or 'up'}"
         if self._child.running:
-            return f"QEMU still runs, the agent's connection: {self.agent.lost or 'up'}"
+            return "QEMU still runs"
         return f"{self._child.describe_end()}{self._qemu_said()}"
 
     @property
@@ -357,6 +376,8 @@ class Guest:
 
     def virtio_device(self, plugged: Plugged) -> str | None:
         """The device's name on the guest's virtio bus, or None while it has none."""
+        if plugged.port == _COLD and self._agent is None:
+            return "virtio"
         if plugged.port == _COLD:
             for name in self.agent.entries(_VIRTIO_DEVICES):
                 if int(self.agent.file_text(f"{_VIRTIO_DEVICES}/{name}/device"), 0) == 7:
@@ -394,6 +415,8 @@ class Guest:
     def _await_boot(self) -> None:
         try:
             self.qemu_version = self.qmp.handshake()
+            if self._agent is None:
+                return
             hello = self.agent.wait_hello(BOOT_SECONDS)
         except (ConnectionLost, GuestDied, QmpError) as error:
             self._child.wait(2.0)
@@ -433,20 +456,25 @@ class Guest:
         argv += ["-nodefaults", "-display", "none", "-no-reboot", "-m", str(bundle.memory_mb)]
         argv += ["-object", f"memory-backend-memfd,id=mem,size={bundle.memory_mb}M,share=on"]
         argv += ["-machine", "memory-backend=mem"]
-        argv += ["-kernel", str(bundle.kernel), "-initrd", str(bundle.initramfs)]
-        argv += ["-append", bundle.append]
+        argv += ["-kernel", str(bundle.kernel)]
+        if bundle.initramfs is not None:
+            argv += ["-initrd", str(bundle.initramfs)]
+        if bundle.append:
+            argv += ["-append", bundle.append]
         argv += ["-chardev", f"file,id=console,path={self.console_log}"]
         argv += ["-serial", "chardev:console"]
         argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
-        serial = "virtio-serial-pci" if bundle.transport == "pci" else "virtio-serial-device"
-        argv += ["-chardev", f"socket,id=agent,fd={agent_fd}", "-device", serial]
-        argv += ["-device", f"virtserialport,chardev=agent,name={AGENT_PORT}"]
+        if bundle.has_agent:
+            serial = "virtio-serial-pci" if bundle.transport == "pci" else "virtio-serial-device"
+            argv += ["-chardev", f"socket,id=agent,fd={agent_fd}", "-device", serial]
+            argv += ["-device", f"virtserialport,chardev=agent,name={AGENT_PORT}"]
         if self._cold_device is None:
-            return argv + _root_ports(PORTS)
+            return [*argv, *_root_ports(PORTS), *bundle.qemu_args]
         device = self._cold_device
         options = "".join(f",{name}={value}" for name, value in device.options.items())
         argv += ["-chardev", f"socket,id=sim0,path={device.socket_path}"]
-        return argv + ["-device", f"{bundle.device},id=rpmsg0,chardev=sim0{options}"]
+        argv += ["-device", f"{bundle.device},id=rpmsg0,chardev=sim0{options}"]
+        return [*argv, *bundle.qemu_args]
 
 
 @dataclass(frozen=True)

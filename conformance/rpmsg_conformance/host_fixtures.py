@@ -52,6 +52,10 @@ def case_folder(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
+#: Fixtures that are of no use without an agent in the guest.
+NEEDS_AGENT = {"agent", "channel", "endpoint", "kernel"}
+
+
 class NewLink(Protocol):
     """new_link(vq_size=N, services=[...], options=[...], num_vqs=N): one more device."""
 
@@ -69,6 +73,8 @@ def new_link(
     gets a fresh guest. Ends with Misbehaved when the host broke a rule that the simulator checks,
     or its kernel complained, unless the case is marked with tolerates("...").
     """
+    if not host.bundle.has_agent and NEEDS_AGENT & set(request.fixturenames):
+        raise NotApplicable("this takes an agent in the guest, and there is none (--no-agent)")
     if host.cold:
         host.discard("the next case has one of its own")
     else:

@@ -178,7 +178,7 @@ class HostTarget:
 
     def kernel_log(self) -> list[str]:
         """Lines of the guest's kernel log since the last call; complaints in it are told at once."""
-        if self._guest is None:
+        if self._guest is None or not self.bundle.has_agent:
             return []
         lines, self._kernel_log_mark = self._guest.agent.dmesg(self._kernel_log_mark)
         with (self._guest.folder / "dmesg.txt").open("a", encoding="utf-8") as file:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rpmsg_conformance import processes
 from rpmsg_conformance.agent import AgentClient, Pending, Reply
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet, expect_equal
-from rpmsg_conformance.guest import UNPLUG_SECONDS, Device, Guest, Plugged
+from rpmsg_conformance.guest import BOOT_SECONDS, UNPLUG_SECONDS, Device, Guest, Plugged
 from rpmsg_conformance.qmp import QmpError
 from rpmsg_conformance.sim import RpcError, Simulator, SimulatorError
 
@@ -150,6 +150,14 @@ class Link:
         if self._start_guest is not None:
             self.guest = self._start_guest(device)
             self._plugged = self.guest.cold_device
+            if not self.guest.bundle.has_agent:
+                # Nobody else can say when it is up.
+                self.sim.wait_event(
+                    "driver_ok",
+                    since=self._mark,
+                    timeout=BOOT_SECONDS,
+                    expected="the guest's driver sets DRIVER_OK",
+                )
             return
         try:
             self._plugged = self.guest.plug(device)
@@ -285,6 +293,9 @@ class Link:
         Buffers that the case held are given back first; a device that the case has unplugged is
         plugged again. Raises GuestWedged, GuestDied.
         """
+        if not self.guest.bundle.has_agent:
+            self._check_without_agent()
+            return
         self.agent.call("ping")
         try:
             if self._plugged is None:
@@ -302,6 +313,15 @@ class Link:
             raise GuestWedged(f"after the case the link no longer serves: {error}") from error
         except RpcError as error:
             raise SimulatorError(str(error)) from error
+
+    def _check_without_agent(self) -> None:
+        """What the wire alone tells: the guest lives, and its driver still has the queues."""
+        if not self.guest.alive:
+            raise GuestDied(self.guest.describe_end())
+        stopped = self.sim.events("queue", state="stopped")
+        started = self.sim.events("queue", state="started")
+        if len(stopped) >= len(started):
+            raise GuestWedged("after the case the guest's driver does not use the device any more")
 
     def end(self) -> None:
         """Close what the case opened, unplug the device and end the simulator.
@@ -325,7 +345,7 @@ class Link:
         Such a guest does not outlive the simulator: QEMU ends with it. Raises Unmet, GuestWedged
         and GuestDied.
         """
-        if self._plugged is None:
+        if self._plugged is None or not self.guest.bundle.has_agent:
             return
         name = self.virtio_device
         if self.agent.exists(f"{VIRTIO_DRIVER}/{name}"):
