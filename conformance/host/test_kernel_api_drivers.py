@@ -275,6 +275,25 @@ def test_kernel_channel_keeps_no_endpoint_of_an_earlier_driver(
     )
 
 
+@pytest.mark.requirement("KA-071")
+def test_kernel_endpoint_of_an_earlier_driver_is_not_destroyed_again(
+    kernel: KernelApi, link: Link
+) -> None:
+    earlier = kernel.new_driver("kapi-one")
+    kernel.channel(earlier, "kapi-one", announce(link, "kapi-one"))
+    kernel.unregister(earlier).expect_success()
+    # A stand-in for the endpoint is what meets its end now: the real one is freed memory.
+    later = kernel.new_driver("kapi-one", callback=0, leaves_stale=1)
+    kernel.channel(later, "kapi-one")
+    kernel.unregister(later).expect_success()
+    again = kernel.events(what="destroyed_again")
+    expect(
+        not again,
+        expected="nothing is destroyed when a driver without an endpoint leaves",
+        observed="the core destroys the endpoint of the driver before once more, a use after free",
+    )
+
+
 @pytest.mark.requirement("KA-062")
 def test_kernel_driver_can_be_registered_again(
     kernel: KernelApi, link: Link, sim: SimulatorClient

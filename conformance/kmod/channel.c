@@ -8,11 +8,12 @@
 #include "kapi.h"
 
 /**
- * kapi_channel_new() - The record of a new binding, with that of its endpoint if it has one.
+ * kapi_channel_new() - The record of a new binding, with that of its endpoint `ept` if it has one.
  *
  * Called in probe. Returns NULL without memory.
  */
-struct kapi_channel *kapi_channel_new(struct kapi_driver *driver, struct rpmsg_device *rpdev)
+struct kapi_channel *kapi_channel_new(struct kapi_driver *driver, struct rpmsg_device *rpdev,
+				      struct rpmsg_endpoint *ept)
 {
 	struct kapi_channel *channel = kzalloc(sizeof(*channel), GFP_KERNEL);
 	struct kapi_endpoint *own = NULL;
@@ -27,18 +28,18 @@ struct kapi_channel *kapi_channel_new(struct kapi_driver *driver, struct rpmsg_d
 	channel->dst = rpdev->dst;
 	strscpy(channel->name, rpdev->id.name, sizeof(channel->name));
 	strscpy(channel->device, dev_name(&rpdev->dev), sizeof(channel->device));
-	if (rpdev->ept) {
+	if (ept) {
 		own = kapi_endpoint_new(channel, true);
 		if (!own) {
 			kfree(channel);
 			return NULL;
 		}
-		own->ept = rpdev->ept;
-		own->addr = rpdev->ept->addr;
+		own->ept = ept;
+		own->addr = ept->addr;
 		own->alive = true;
 		channel->ept = own;
 		/* From here on the callback knows whose message it has. */
-		rpdev->ept->priv = own;
+		ept->priv = own;
 	}
 	dev_set_drvdata(&rpdev->dev, channel);
 	mutex_lock(&kapi_lock);

@@ -16,6 +16,28 @@ static struct kapi_driver *of_device(struct rpmsg_device *rpdev)
 	return container_of(generic, struct kapi_driver, drv.drv);
 }
 
+static void stand_in_destroyed(struct rpmsg_endpoint *ept)
+{
+	kapi_event("what=destroyed_again device=%s", dev_name(&ept->rpdev->dev));
+	ept->rpdev->ept = NULL;
+}
+
+/*
+ * An endpoint in the place of one that is freed already. Of the operations of an endpoint, which
+ * rpmsg keeps to itself, the first one destroys it, and nobody calls another one of this.
+ */
+static struct rpmsg_endpoint *stand_in(struct rpmsg_device *rpdev)
+{
+	static const struct {
+		void (*destroy_ept)(struct rpmsg_endpoint *ept);
+		void (*more[15])(void);
+	} operations = {.destroy_ept = stand_in_destroyed};
+	static struct rpmsg_endpoint endpoint = {.ops = (const void *)&operations};
+
+	endpoint.rpdev = rpdev;
+	return &endpoint;
+}
+
 static int kapi_probe(struct rpmsg_device *rpdev)
 {
 	struct kapi_driver *driver = of_device(rpdev);
@@ -26,8 +48,8 @@ static int kapi_probe(struct rpmsg_device *rpdev)
 	int sent = 0;
 
 	if (stale)
-		rpdev->ept = NULL;
-	channel = kapi_channel_new(driver, rpdev);
+		rpdev->ept = driver->leaves_stale ? stand_in(rpdev) : NULL;
+	channel = kapi_channel_new(driver, rpdev, stale ? NULL : rpdev->ept);
 	if (!channel)
 		return -ENOMEM;
 	if (driver->probe_sends)
@@ -106,14 +128,16 @@ static int fill_table(struct kapi_driver *driver, const char *names)
 static int describe(struct kapi_call *call, struct kapi_driver *driver)
 {
 	const char *names = kapi_text(call, "names");
-	int callback, sends, announces;
+	int callback, sends, announces, leaves_stale;
 
 	if (!names || fill_table(driver, names) || kapi_int(call, "callback", 1, &callback) ||
 	    kapi_int(call, "sends", 0, &sends) || kapi_int(call, "announces", 0, &announces) ||
+	    kapi_int(call, "leaves_stale", 0, &leaves_stale) ||
 	    kapi_int(call, "probe", 0, &driver->probe_result))
 		return -EINVAL;
 	driver->probe_sends = sends;
 	driver->probe_announces = announces;
+	driver->leaves_stale = leaves_stale;
 	snprintf(driver->name, sizeof(driver->name), "rpmsg_kapi_%d", driver->id);
 	driver->drv.drv.name = driver->name;
 	driver->drv.id_table = driver->table;
@@ -125,10 +149,11 @@ static int describe(struct kapi_call *call, struct kapi_driver *driver)
 
 /**
  * kapi_run_driver_new() - driver_new names=A[,B...] [callback=0] [probe=ERRNO] [sends=1]
- * [announces=1]: makes a driver, which is not registered by that.
+ * [announces=1] [leaves_stale=1]: makes a driver, which is not registered by that.
  *
  * With sends=1 its probe and remove send on the channel, with announces=1 its probe asks the core
- * to announce the channel.
+ * to announce the channel, with leaves_stale=1 it leaves an endpoint in
+ * place if an earlier driver has left one: a stand-in, whose destruction is an event.
  */
 int kapi_run_driver_new(struct kapi_call *call)
 {

@@ -50,6 +50,7 @@ struct kapi_driver {
 	int probe_result;
 	bool probe_sends;
 	bool probe_announces;
+	bool leaves_stale;
 };
 
 /* One binding of a driver to a channel. The record stays when the binding has ended. */
@@ -167,7 +168,8 @@ int kapi_run_driver_free(struct kapi_call *call);
 void kapi_free_drivers(void);
 
 /* ---- channel.c ---- */
-struct kapi_channel *kapi_channel_new(struct kapi_driver *driver, struct rpmsg_device *rpdev);
+struct kapi_channel *kapi_channel_new(struct kapi_driver *driver, struct rpmsg_device *rpdev,
+				      struct rpmsg_endpoint *ept);
 void kapi_channel_unbind(struct kapi_channel *channel);
 struct kapi_channel *kapi_channel_get(int id);
 void kapi_channel_put(struct kapi_channel *channel);

@@ -86,7 +86,7 @@ LIES: Final = (
     Lie("endpoint-gone-in-remove", ("KA-021",)),
     Lie("not-announced", ("KA-063", "KA-064", "KA-066")),
     Lie("announced-back", ("KA-065",)),
-    Lie("stale-endpoint-cleared", repaired=("KA-061",)),
+    Lie("stale-endpoint-cleared", repaired=("KA-061", "KA-071")),
     Lie("source-given-back", repaired=("KA-062",)),
 )
 

@@ -12,7 +12,7 @@ from rpmsg_conformance.kernel_api import Result
 from rpmsg_conformance.kernel_lies import LIES
 from rpmsg_conformance.suite_run import SUITES
 
-#: What no lie of a module can break: Linux's own sample, and what a callback does to the host.
+#: What no lie of a module can break: Linux's own sample, and what stops the host.
 NOT_A_LIE = {"KA-001", "KA-067", "KA-068"}
 
 
