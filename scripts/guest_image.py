@@ -20,7 +20,7 @@ import stat
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -296,12 +296,16 @@ def make_bundle(
     device: str,
     out: Path,
     added: Path | None = None,
+    first: Sequence[Path] = (),
 ) -> None:
     """Joins a folder made by make_kernel and the agent into a bundle in the folder out.
 
-    The files in the folder added are put into its initramfs, too.
+    The files in the folder added are put into its initramfs, too; the modules in first are loaded
+    before all others.
     """
     facts = json.loads((kernel / "kernel.json").read_text())
+    facts["boot_modules"] = [path.stem for path in first] + facts["boot_modules"]
+    own = {path.stem: path for path in first}
     machine = guest["machine"]
 
     def paths(group: str) -> list[str]:
@@ -309,7 +313,7 @@ def make_bundle(
 
     groups = ("boot_modules", "rpmsg_modules", "optional_modules")
     modules = {
-        module: (kernel / "modules" / f"{module}.ko").read_bytes()
+        module: own.get(module, kernel / "modules" / f"{module}.ko").read_bytes()
         for group in groups
         for module in facts[group]
     }
@@ -351,11 +355,16 @@ def make_bundle(
 
 
 def bundle_key(
-    guest: Path, kernel: Path, agent: Path, device: str, added: Path | None = None
+    guest: Path,
+    kernel: Path,
+    agent: Path,
+    device: str,
+    added: Path | None = None,
+    first: Sequence[Path] = (),
 ) -> str:
     """Names a bundle by everything that goes into it, this program included."""
     digest = hashlib.sha256(device.encode())
-    for path in (Path(__file__), guest, kernel / "kernel.json", agent):
+    for path in (Path(__file__), guest, kernel / "kernel.json", agent, *first):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     if added:
         for entry in added_entries(added):
@@ -388,6 +397,7 @@ def main(arguments: list[str]) -> None:
     kernel.add_argument("--package", required=True)
     kernel.add_argument("--package-version", required=True)
     kernel.add_argument("--out", type=Path, required=True)
+    steps.add_parser("built-modules", help="print the modules of ours that it loads first")
     other = steps.add_parser("other")
     other.add_argument("--image", type=Path, required=True)
     other.add_argument("--out", type=Path, required=True)
@@ -397,6 +407,7 @@ def main(arguments: list[str]) -> None:
         bundle.add_argument("--agent", type=Path, required=True)
         bundle.add_argument("--device", required=True)
         bundle.add_argument("--add", type=Path)
+        bundle.add_argument("--module", type=Path, action="append", default=[])
         if step == "bundle":
             bundle.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
@@ -405,12 +416,19 @@ def main(arguments: list[str]) -> None:
     match options.step:
         case "describe":
             print(*describe(guest))
+        case "built-modules":
+            print(*guest["modules"].get("built", []))
         case "kernel":
             make_kernel(guest, options.unpacked, options.out, options.package, options.package_version)
         case "key":
             print(
                 bundle_key(
-                    options.guest, options.kernel, options.agent, options.device, options.add
+                    options.guest,
+                    options.kernel,
+                    options.agent,
+                    options.device,
+                    options.add,
+                    options.module,
                 )
             )
         case "other":
@@ -424,6 +442,7 @@ def main(arguments: list[str]) -> None:
                 options.device,
                 options.out,
                 options.add,
+                options.module,
             )
 
 
