@@ -143,6 +143,65 @@ static int run_channels(struct call *call)
 	return 0;
 }
 
+/* Messages of an exchange are their own numbers; how many may be under way at once. */
+#define EXCHANGE_SIZE sizeof(uint32_t)
+#define EXCHANGE_WINDOW 256
+
+static int send_numbers(int fd, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t number = first + i;
+		ssize_t ret = write(fd, &number, EXCHANGE_SIZE);
+
+		if (ret != EXCHANGE_SIZE)
+			return ret < 0 ? -errno : -EIO;
+	}
+	return 0;
+}
+
+static int receive_numbers(int fd, uint32_t first, uint32_t count, uint64_t *wrong)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t number = ~(first + i);
+		ssize_t ret = read(fd, &number, EXCHANGE_SIZE);
+
+		if (ret < 0)
+			return -errno;
+		*wrong += ret != EXCHANGE_SIZE || number != first + i;
+	}
+	return 0;
+}
+
+/* Many messages to a service that echoes, without a request for each. */
+static int run_exchange(struct call *call)
+{
+	uint32_t count = (uint32_t)command_u64(call, "count", 0);
+	uint32_t window = (uint32_t)command_u64(call, "window", 1);
+	int fd = command_fd(call);
+	uint64_t wrong = 0;
+	uint32_t done = 0;
+	int err = 0;
+
+	if (window == 0)
+		return command_fail(call, -EINVAL, "exchange: argument \"window\" is 0");
+	command_begin(call);
+	while (done < count && !err) {
+		uint32_t part = count - done < window ? count - done : window;
+
+		err = send_numbers(fd, done, part);
+		if (!err)
+			err = receive_numbers(fd, done, part, &wrong);
+		if (!err)
+			done += part;
+	}
+	command_end(call);
+	if (err)
+		return command_fail(call, err, "exchange %d after %u messages", fd, done);
+	json_out_u64(&call->out, "ret", done);
+	json_out_u64(&call->out, "wrong", wrong);
+	return 0;
+}
+
 const struct command command_rpmsg_table[] = {
 	{"rpmsg_create_ept",
 	 run_create_ept,
@@ -170,5 +229,11 @@ const struct command command_rpmsg_table[] = {
 	 COMMAND_IN_CHILD,
 	 {{"fd", ARGUMENT_FD, REQUIRED, 0}}},
 	{"channels", run_channels, 0, {{0}}},
+	{"exchange",
+	 run_exchange,
+	 COMMAND_IN_CHILD,
+	 {{"fd", ARGUMENT_FD, REQUIRED, 0},
+	  {"count", ARGUMENT_U64, REQUIRED, INT32_MAX},
+	  {"window", ARGUMENT_U64, OPTIONAL, EXCHANGE_WINDOW}}},
 	{0},
 };

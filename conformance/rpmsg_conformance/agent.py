@@ -16,6 +16,9 @@ from rpmsg_conformance.jsonlines import ConnectionLost, JsonLineConnection
 
 PROTOCOL_VERSION = 1
 
+#: How often a thread is looked at that is about to sleep.
+SLEEP_LOOKS = 2000
+
 #: Seconds within which a command that does not block has to be answered.
 REPLY_SECONDS = 15.0
 
@@ -158,6 +161,47 @@ class AgentClient:
     def read(self, fd: int, length: int = 512) -> Reply:
         """read(2) in the guest."""
         return self.try_call("read", fd=fd, len=length)
+
+    def begin(self, command: str, worker: int, **params: Any) -> Pending:
+        """Start a call that has to wait, and return once its thread sleeps in the kernel.
+
+        Raises Unmet when the call ends instead.
+        """
+        pending = self.submit(command, worker=worker, **params)
+        for _ in range(SLEEP_LOOKS):
+            early = pending.poll()
+            if early is not None:
+                raise Unmet(f"{command} waits", early.describe())
+            if self.asleep(worker):
+                return pending
+        raise Unmet(f"{command} sleeps in the kernel", "it neither sleeps nor ends")
+
+    def asleep(self, worker: int) -> bool:
+        """Whether a worker's thread sleeps in the system call of its command."""
+        state = self.worker_state(worker)
+        return bool(state.get("in_call")) and state.get("state") in ("S", "D")
+
+    def worker_state(self, worker: int) -> dict[str, Any]:
+        """What the agent says of one of its workers; empty when it was never used."""
+        for state in self.call("workers")["workers"]:
+            if state["worker"] == worker:
+                return dict(state)
+        return {}
+
+    def signal(self, worker: int, restart: bool = False) -> None:
+        """Send a signal that is handled to a worker, with or without SA_RESTART."""
+        reply = self.call("signal", worker=worker, restart=restart)
+        if not reply["in_call"]:
+            raise AgentProtocolError(f"worker {worker} was in no system call when signalled")
+
+    def poll_now(self, fd: int, *events: str) -> list[str]:
+        """Names of the events that poll() reports at once for a descriptor."""
+        reply = self.call("poll", fds=[fd], events=list(events or ("in", "out")), timeout_ms=0)
+        return sorted(str(name) for name in reply["revents"][0])
+
+    def ioctl(self, fd: int, request: int, **params: Any) -> Reply:
+        """ioctl(2) with ``arg`` (a number), ``data`` (hex) or ``bad_pointer``."""
+        return self.try_call("ioctl", fd=fd, request=request, **params)
 
     def poll_in(self, fd: int, timeout: float) -> bool:
         """Wait in the guest until the descriptor is readable; ``timeout`` in seconds."""

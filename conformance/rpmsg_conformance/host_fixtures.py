@@ -13,7 +13,7 @@ from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Misbehaved, NotApplicable, Unmet
 from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.kernel_api import KernelApi, load_module
-from rpmsg_conformance.kernel_log import Complaint, complaints
+from rpmsg_conformance.kernel_log import Complaint, complaints, fatal
 from rpmsg_conformance.link import Channel, Link
 from rpmsg_conformance.pytest_plugin import baseline_key, record_key, target_key
 from rpmsg_conformance.sim import SimulatorClient, SimulatorError
@@ -123,6 +123,9 @@ def new_link(
                 link.sim.write_events(case_folder / f"events{suffix}.jsonl")
         if damage is None and not host.cold:
             log = host.kernel_log()
+            oops = fatal(complaints(log))
+            if oops is not None:
+                host.discard(oops.text)
         write_lines(case_folder / "dmesg.txt", log)
         write_lines(case_folder / "console.txt", host.console_tail())
     judge_behaviour(request, host, links, early + complaints(log))
@@ -168,7 +171,6 @@ def judge_behaviour(
             record.notes.append(f"the kernel complained, as it may: {complaint.text}")
         else:
             host.say(f"the guest's kernel complains: {complaint.text}")
-            record.notes += [f"kernel log: {line}" for line in complaint.lines[:40]]
             wrong.append(f"the kernel complained: {complaint.describe()}")
     if wrong:
         more = f" (and {len(wrong) - 4} more)" if len(wrong) > 4 else ""

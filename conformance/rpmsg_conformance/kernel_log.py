@@ -55,6 +55,15 @@ class Complaint:
         return f"{self.text}; in {' < '.join(self.trace[:_NAMED])}{more}"
 
 
+#: After these a kernel may do anything.
+_FATAL = re.compile(r"Oops|Internal error: |Unable to handle kernel|kernel BUG at |KASAN: ")
+
+
+def fatal(found: Sequence[Complaint]) -> Complaint | None:
+    """The first complaint after which a kernel is not to be relied on any more, or None."""
+    return next((complaint for complaint in found if _FATAL.search(complaint.text)), None)
+
+
 def complaints(lines: Sequence[str]) -> list[Complaint]:
     """The complaints in lines of a kernel log, each with its call trace."""
     found = []

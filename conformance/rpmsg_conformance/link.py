@@ -22,6 +22,9 @@ RPMSG_CLASS = "/sys/class/rpmsg"
 #: Linux gives a character device to channels of this name by itself.
 CHAR_CHANNEL = "rpmsg-raw"
 
+#: VIRTIO_RPMSG_F_NS: the remote announces its services.
+RPMSG_F_NS = 1
+
 #: Destination address that Linux prints for "any".
 ADDRESS_ANY = 0xFFFFFFFF
 
@@ -77,6 +80,7 @@ class Link:
         self._device: str | None = None
         self._plugged: Plugged | None = None
         self._exit_status: int | None = None
+        self._dismissed = False
         self._folder = processes.temporary_folder()
         self._simulator: Simulator | None = None
         try:
@@ -280,6 +284,20 @@ class Link:
         self.agent.expect_path(f"/dev/{made[0]}")
         return made[0]
 
+    def create_device(self, name: str, src: int, dst: int) -> Channel:
+        """Create a channel through the control device; returns it with its character device."""
+        fd = self.open(self.control_path(), "rdwr")
+        self.agent.call("rpmsg_create_dev", fd=fd, name=name, src=src, dst=dst)
+        self.close(fd)
+        shown = [-1 if address == ADDRESS_ANY else address for address in (src, dst)]
+        device = f"{self.device}.{name}.{shown[0]}.{shown[1]}"
+        folder = f"{RPMSG_DEVICES}/{device}/rpmsg"
+        self.agent.expect_path(folder)
+        node = self.only_entry(folder)
+        local = int(self.agent.file_text(f"{RPMSG_DEVICES}/{device}/src"), 0)
+        self.agent.expect_path(f"/dev/{node}")
+        return Channel(name, dst, local, device, f"/dev/{node}")
+
     def only_entry(self, folder: str) -> str:
         """The one name in a folder of the guest. Raises Unmet when it is not exactly one."""
         names = self.agent.entries(folder)
@@ -297,13 +315,14 @@ class Link:
             self._check_without_agent()
             return
         self.agent.call("ping")
+        if self._dismissed:
+            return
         try:
             if self._plugged is None:
                 self.plug()
             for queue in (0, 1):
                 self.sim.release(queue)
-            channel = self.announce()
-            fd = self.open(channel.path)
+            fd = self.open(self._echo_path())
             self.agent.write(fd, b"alive?").expect_success()
             echo = self.agent.receive(fd)
             self.close(fd)
@@ -322,6 +341,22 @@ class Link:
         started = self.sim.events("queue", state="started")
         if len(stopped) >= len(started):
             raise GuestWedged("after the case the guest's driver does not use the device any more")
+
+    def dismiss(self) -> None:
+        """Take away a device that its driver refused; the link then counts as unharmed.
+
+        Raises Unmet, GuestWedged and GuestDied.
+        """
+        self.unplug()
+        self._dismissed = True
+
+    def _echo_path(self) -> str:
+        """A new character device whose other end echoes."""
+        assert self.device
+        if self.sim.stats()["features"]["acked"] & RPMSG_F_NS:
+            return self.announce().path
+        remote = int(self.sim.announce(CHAR_CHANNEL)["addr"])
+        return f"/dev/{self.create_endpoint('alive', ADDRESS_ANY, remote)}"
 
     def end(self) -> None:
         """Close what the case opened, unplug the device and end the simulator.

@@ -23,6 +23,8 @@ class Case:
     requirement: str
     patient: bool = False
     """It mostly waits, and is therefore put behind the others."""
+    destructive: bool = False
+    """It damages the target, which is replaced afterwards; it comes after those that do not."""
 
     def fits(self, pattern: str) -> bool:
         """Whether a selection pattern means this case.
@@ -77,7 +79,7 @@ def make_plan(
             raise SelectionError(f"{option} '{pattern}': {why}; --list shows what there is")
 
     position = {requirement: number for number, requirement in enumerate(catalogue)}
-    ordered = sorted(cases, key=lambda case: (case.patient, position[case.requirement]))
+    ordered = sorted(cases, key=lambda case: (case.patient, case.destructive, position[case.requirement]))
     if shuffle is not None:
         random.Random(shuffle).shuffle(ordered)
     plan = []

@@ -204,7 +204,12 @@ class ConformPlugin:
             self.harness.append(f"{item.nodeid}: another case has this name")
             return None
         self._names.add(item.name)
-        return Case(item.name, requirement, item.get_closest_marker("patient") is not None)
+        return Case(
+            item.name,
+            requirement,
+            patient=item.get_closest_marker("patient") is not None,
+            destructive=item.get_closest_marker("destructive") is not None,
+        )
 
     # --- running ------------------------------------------------------------------------------
 

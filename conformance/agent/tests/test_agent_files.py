@@ -391,3 +391,18 @@ def test_wait_path_can_be_interrupted(agent: Agent, tmp_path: Path) -> None:
     agent.wait_blocked(1)
     agent.ok("signal", worker=1)
     assert agent.reply(request_id)["errno"] == errno.errorcode[errno.EINTR]
+
+
+def test_exchange_reads_again_what_it_wrote(agent: Agent, fifo: Path) -> None:
+    # What is written to a FIFO that the same process reads comes back, as from a service that echoes.
+    reply = agent.call("exchange", fd=agent.open(fifo, "rdwr"), count=1000, window=64)
+    assert (reply["ok"], reply["ret"], reply["wrong"]) == (True, 1000, 0)
+
+
+def test_exchange_counts_messages_that_are_not_the_expected_ones(
+    agent: Agent, fifo: Path
+) -> None:
+    fd = agent.open(fifo, "rdwr")
+    agent.call("write", fd=fd, data="ffffffff")
+    reply = agent.call("exchange", fd=fd, count=8, window=4)
+    assert (reply["ok"], reply["ret"], reply["wrong"]) == (True, 8, 8)
