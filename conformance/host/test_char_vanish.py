@@ -37,7 +37,7 @@ def by_unbind(link: Link, channel: Channel) -> None:
 
 def by_crash(link: Link, channel: Channel) -> None:
     """The remote ends without a word, and the device is unplugged, as remoteproc does then."""
-    link.sim.call("crash")
+    link.crash()
     link.unplug()
 
 

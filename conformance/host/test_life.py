@@ -12,13 +12,22 @@ from rpmsg_conformance.expect import expect, expect_equal
 from rpmsg_conformance.host_fixtures import NewLink
 from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.link import RPMSG_CLASS, RPMSG_DEVICES, VIRTIO_DRIVER, Channel, Link
+from rpmsg_conformance.long_waits import Beside, Removal
 from rpmsg_conformance.sim import SimulatorClient
 
 #: Services that are there before the guest has the device.
 EARLY = tuple(f"rpmsg-raw,addr={addr}" for addr in (1024, 1025, 1026))
 
+#: Seconds within which what does not wait for the remote has to be over.
+SOON = 2.0
+
 #: Times that something is repeated which might fail only now and then.
 ROUNDS = 10
+
+
+def told(seconds: float) -> str:
+    """A duration in words: coarse where it is long, so that a baseline can name it."""
+    return f"{seconds:.2f} s" if seconds < SOON else f"about {round(seconds)} s"
 
 
 def channels(link: Link, name: str = "rpmsg-raw") -> list[int]:
@@ -42,11 +51,12 @@ def expect_echo(link: Link, channel: Channel, text: bytes) -> None:
 @pytest.mark.requirement("LC-004")
 @pytest.mark.device(services=EARLY)
 def test_life_old_channels_are_gone_after_a_reset(link: Link, agent: AgentClient) -> None:
-    for addr in (1024, 1025, 1026):
-        link.channel("rpmsg-raw", addr)
+    own = {link.channel("rpmsg-raw", addr).path[len("/dev/") :] for addr in (1024, 1025, 1026)}
+    expect_equal("character devices of the link", own <= set(endpoint_nodes(agent)), True)
     link.unbind()
     expect_equal("channels without a driver", channels(link), [])
-    expect_equal("character devices without a driver", endpoint_nodes(agent), [])
+    left = set(endpoint_nodes(agent)) & own
+    expect_equal("character devices without a driver", left, set())
     link.bind()
 
 
@@ -229,7 +239,7 @@ def test_life_service_of_a_remote_that_came_back_is_a_channel(
     link: Link, sim: SimulatorClient
 ) -> None:
     link.announce()
-    sim.call("crash")
+    link.crash()
     link.unplug()
     link.plug()
     expect_echo(link, link.announce(), b"after the crash")
@@ -374,6 +384,38 @@ def test_life_ring_of_no_power_of_two_is_refused(size: int, new_link: NewLink) -
         expected="no driver for the device",
         observed=f"driver: {driver}, DRIVER_OK: {ready}",
     )
+
+
+@pytest.mark.patient
+@pytest.mark.requirement("LC-038")
+def test_life_waiting_write_fails_when_its_link_goes(removal_with_writer: Removal) -> None:
+    assert removal_with_writer.writer is not None
+    noticed = removal_with_writer.writer_seconds
+    assert noticed is not None
+    expect(
+        not removal_with_writer.writer.ok,
+        expected="the write fails",
+        observed=removal_with_writer.writer.describe(),
+    )
+    expect(noticed < SOON, expected="soon", observed=f"{told(noticed)} after the link's end began")
+
+
+@pytest.mark.patient
+@pytest.mark.requirement("LC-037")
+def test_life_announced_channels_do_not_hold_up_the_end_of_their_link(
+    removal_with_announcement: Removal,
+) -> None:
+    seconds = removal_with_announcement.seconds
+    expect(seconds < SOON, expected="it ends soon", observed=f"it took {told(seconds)}")
+
+
+@pytest.mark.patient
+@pytest.mark.deadline(150)
+@pytest.mark.requirement("LC-034")
+def test_life_link_works_after_the_host_has_started_again(rebooted: Beside) -> None:
+    link = rebooted.reboot.result()
+    names = [event.type for event in link.sim.events() if event.type in ("driver_ok", "reset")]
+    expect_equal("times that the driver got ready", names.count("driver_ok"), 2)
 
 
 @pytest.mark.patient

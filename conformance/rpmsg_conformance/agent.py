@@ -125,6 +125,15 @@ class AgentClient:
             )
         return hello
 
+    @property
+    def greeted(self) -> bool:
+        """Whether the agent has sent its first message, since forget_hello() if that was called."""
+        return self._hello is not None
+
+    def forget_hello(self) -> None:
+        """The agent is about to start anew: the next hello is another one's."""
+        self._hello = None
+
     def submit(self, command: str, worker: int | None = None, **params: Any) -> Pending:
         """Send a command without waiting for its answer. Raises GuestDied."""
         request_id = next(self._ids)

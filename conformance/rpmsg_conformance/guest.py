@@ -259,6 +259,24 @@ class Guest:
             raise
         self.boot_seconds = time.monotonic() - self._started
 
+    def begin_reboot(self) -> None:
+        """Have the guest start again, without waiting for it; its devices stay plugged."""
+        try:
+            self.qmp.execute("set-action", {"reboot": "reset"})
+        except (QmpError, ConnectionLost) as error:
+            raise GuestDied(f"{error}; {self.describe_end()}") from error
+        self.agent.forget_hello()
+        self.agent.call("reboot")
+
+    def await_reboot(self, timeout: float) -> None:
+        """Wait until the agent answers again and the modules are loaded.
+
+        Raises GuestWedged and GuestDied.
+        """
+        if self.agent.wait_hello(timeout) is None:
+            raise GuestWedged(f"the guest did not start again within {timeout:g} s")
+        self._load_modules()
+
     @property
     def alive(self) -> bool:
         """Whether QEMU runs and the agent's connection is up."""
@@ -427,6 +445,9 @@ class Guest:
                 self._boot_failure(f"the agent did not report within {limit:g} s")
             )
         self.kernel_release = str(hello["kernel"])
+        self._load_modules()
+
+    def _load_modules(self) -> None:
         for module in self.bundle.modules:
             # The agent, as /init, has loaded some already.
             reply = self.agent.try_call("insmod", path=module, params="")

@@ -77,6 +77,13 @@ class HostTarget:
             self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor)
 
     @property
+    def booted(self) -> bool:
+        """Whether guest() would not have to wait for a boot."""
+        if self._guest is None or not self._guest.alive:
+            return False
+        return self._ready or self._guest.agent.greeted
+
+    @property
     def cold(self) -> bool:
         """Whether each link has a guest of its own, for want of hot-plug."""
         return not self.bundle.hot_plug

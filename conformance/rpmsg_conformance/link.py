@@ -19,6 +19,9 @@ RPMSG_DEVICES = "/sys/bus/rpmsg/devices"
 VIRTIO_DRIVER = "/sys/bus/virtio/drivers/virtio_rpmsg_bus"
 RPMSG_CLASS = "/sys/class/rpmsg"
 
+#: How often QEMU is asked whether it has noticed the end of a back-end.
+CRASH_LOOKS = 2000
+
 #: Linux gives a character device to channels of this name by itself.
 CHAR_CHANNEL = "rpmsg-raw"
 
@@ -81,6 +84,7 @@ class Link:
         self._plugged: Plugged | None = None
         self._exit_status: int | None = None
         self._dismissed = False
+        self._unbound = False
         self._folder = processes.temporary_folder()
         self._simulator: Simulator | None = None
         try:
@@ -200,11 +204,25 @@ class Link:
         """Take the virtio driver off the device, by the bus's own file. Raises Unmet."""
         name = self.device
         self.forget_device()
+        self._unbound = True
         self.agent.write_file(f"{VIRTIO_DRIVER}/unbind", name).expect_success()
 
     def bind(self) -> None:
         """Give the virtio driver the device again. Raises Unmet."""
+        self._unbound = False
         self.agent.write_file(f"{VIRTIO_DRIVER}/bind", self.virtio_device).expect_success()
+
+    def crash(self) -> None:
+        """End the simulator's connection without a word, and wait until QEMU has noticed."""
+        self.sim.call("crash")
+        for _ in range(CRASH_LOOKS):
+            chardevs = self.guest.qmp.execute("query-chardev")["value"]
+            names = [c["filename"] for c in chardevs if c["label"] == self.plugged.chardev]
+            if names and names[0].startswith("disconnected"):
+                break
+        # What QEMU puts off until its main loop is idle.
+        for _ in range(3):
+            self.guest.qmp.execute("query-status")
 
     def announce(
         self, name: str = CHAR_CHANNEL, kind: str = "echo", addr: int | None = None
@@ -320,6 +338,8 @@ class Link:
         try:
             if self._plugged is None:
                 self.plug()
+            elif self._unbound:
+                self.bind()
             for queue in (0, 1):
                 self.sim.release(queue)
             fd = self.open(self._echo_path())
