@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Hosts that make one mistake each, for the checker of rpmsg-sim."""
