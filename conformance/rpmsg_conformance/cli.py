@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     host.add_argument(
         "--baseline",
         metavar="FILE",
-        help="known deviations (default: fixtures/baselines/NAME.toml if there is one; 'none')",
+        help="known deviations (default: fixtures/baselines/NAME-TRANSPORT.toml, or NAME.toml; 'none')",
     )
     other_guest.add_options(host)
     add_options(host)
@@ -291,8 +291,12 @@ def _host_baseline(options: argparse.Namespace) -> Path | None:
         return Path(options.baseline)
     if options.kernel is not None:
         return None
-    default = CHECKOUT / "fixtures/baselines" / f"{options.guest}.toml"
-    return default if default.is_file() else None
+    # What is known over one transport may be otherwise over another.
+    for name in (f"{options.guest}-{options.transport}", options.guest):
+        default = CHECKOUT / "fixtures/baselines" / f"{name}.toml"
+        if default.is_file():
+            return default
+    return None
 
 
 def _find_simulator(given: Path | None) -> Path:
