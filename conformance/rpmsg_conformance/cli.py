@@ -30,6 +30,7 @@ from rpmsg_conformance.suite_run import (
     UsageError,
     add_options,
     add_plan_options,
+    jobs_number,
     prepare_report,
     repeat_start,
 )
@@ -99,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     host.add_argument(
         "-n", dest="at_once", type=_at_once, metavar="N", default=1,
         help="of several guests run N at the same time",
+    )
+    host.add_argument(
+        "--parts", dest="jobs", type=jobs_number, metavar="N", default=1,
+        help="run the cases of each guest in N of its kind at the same time",
     )
     host.add_argument("--sim", metavar="PATH", type=Path, help="rpmsg-sim to use")
     host.add_argument("--qemu", metavar="PATH", type=Path, help="QEMU to use (else scripts/qemu)")

@@ -16,9 +16,9 @@ from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from rpmsg_conformance import processes
+from rpmsg_conformance.baseline import Baseline, Deviation
 from rpmsg_conformance.plan import Case, Planned
 from rpmsg_conformance.results import CaseResult
 from rpmsg_conformance.suite_run import MakeTarget, Ran, SuiteRun, groups
@@ -38,9 +38,16 @@ class _Sender:
 
 
 def run_parts(
-    run: SuiteRun, plan: Sequence[Planned], make_target: MakeTarget, report: Path
+    run: SuiteRun,
+    plan: Sequence[Planned],
+    make_target: MakeTarget,
+    report: Path,
+    known: Baseline,
 ) -> Ran:
-    """Run the planned cases on ``run.options.jobs`` workers and put together what they found."""
+    """Run the planned cases on ``run.options.jobs`` workers and put together what they found.
+
+    Deviations of the results are entries of ``known``.
+    """
     owner = groups(plan, run.options.jobs)
     count = min(run.options.jobs, max(1, len(set(owner.values()))))
     workers: dict[Connection, int] = {}
@@ -57,7 +64,7 @@ def run_parts(
             theirs.close()
             pids.append(pid)
             workers[ours] = number
-        _gather(run, workers, merged)
+        _gather(run, workers, merged, known.deviations)
     except KeyboardInterrupt as error:
         merged.interrupted = error
         for pid in pids:
@@ -68,8 +75,12 @@ def run_parts(
     return merged
 
 
-def _gather(run: SuiteRun, workers: dict[Connection, int], merged: Ran) -> None:
-    deviations = run.collect().baseline.deviations if run.baseline_path else []
+def _gather(
+    run: SuiteRun,
+    workers: dict[Connection, int],
+    merged: Ran,
+    deviations: Sequence[Deviation],
+) -> None:
     while workers:
         for pipe in wait(list(workers)):
             assert isinstance(pipe, Connection)
@@ -89,7 +100,7 @@ def _gather(run: SuiteRun, workers: dict[Connection, int], merged: Ran) -> None:
 
 
 def _take(
-    run: SuiteRun, merged: Ran, result: CaseResult, complete: bool, deviations: Sequence[Any]
+    run: SuiteRun, merged: Ran, result: CaseResult, complete: bool, deviations: Sequence[Deviation]
 ) -> None:
     if result.deviation is not None:
         # A copy came over the pipe; the baseline looks for its own entry.

@@ -141,7 +141,7 @@ def add_plan_options(parser: argparse.ArgumentParser) -> None:
         help="what all that is random begins with (default: chosen, and told)",
     )
     parser.add_argument(
-        "-n", dest="jobs", type=_jobs, metavar="N", default=1,
+        "-n", dest="jobs", type=jobs_number, metavar="N", default=1,
         help="run groups of cases on N instances at once (with --launch)",
     )
 
@@ -171,7 +171,8 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _jobs(text: str) -> int:
+def jobs_number(text: str) -> int:
+    """How many of something at once: the value of -n and --parts."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 64:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to 64")
     return int(text)
@@ -276,7 +277,7 @@ class SuiteRun:
             from rpmsg_conformance.parallel import run_parts
 
             whole.plan, whole.baseline = (again := self.collect()).plan, again.baseline
-            ran = run_parts(self, plan, make_target, report)
+            ran = run_parts(self, plan, make_target, report, whole.baseline)
         else:
             ran = self.run_here(whole, target)
 
@@ -362,6 +363,8 @@ def prepare_report(report: Path) -> None:
         report.mkdir(parents=True, exist_ok=True)
         for name in REPORT_FILES:
             (report / name).unlink(missing_ok=True)
+        for folder in report.glob("worker-[0-9]*"):
+            shutil.rmtree(folder, ignore_errors=True)
         for name in _REPORT_FOLDERS:
             shutil.rmtree(report / name, ignore_errors=True)
             (report / name).mkdir()
@@ -382,11 +385,16 @@ def write_reports(suite: str, run: RunResult) -> None:
 
 
 def groups(plan: Sequence[Planned], count: int) -> dict[str, int]:
-    """Which of ``count`` workers runs the cases of each requirement: as even as their numbers go."""
+    """Which of ``count`` workers runs the cases of each requirement: as even as their numbers go.
+
+    Requirements whose cases are of one function share what it prepares, and those of patient cases
+    what they wait for: such ones stay together.
+    """
+    together = _joined(plan)
     sizes: dict[str, int] = {}
     for planned in plan:
         if planned.excluded is None:
-            name = planned.case.requirement
+            name = together[planned.case.requirement]
             sizes[name] = sizes.get(name, 0) + 1
     load = [0] * count
     owner = {}
@@ -394,4 +402,23 @@ def groups(plan: Sequence[Planned], count: int) -> dict[str, int]:
         worker = load.index(min(load))
         owner[name] = worker
         load[worker] += sizes[name]
-    return owner
+    return {name: owner[first] for name, first in together.items() if first in owner}
+
+
+def _joined(plan: Sequence[Planned]) -> dict[str, str]:
+    """For each requirement with cases that run, one of those that it stays together with."""
+    first: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while first.setdefault(name, name) != name:
+            name = first[name]
+        return name
+
+    holders: dict[str, str] = {}
+    for planned in plan:
+        if planned.excluded is None:
+            case = planned.case
+            keys = [case.name.partition("[")[0], *(["patient"] if case.patient else [])]
+            for key in keys:
+                first[find(case.requirement)] = find(holders.setdefault(key, case.requirement))
+    return {name: find(name) for name in list(first)}
