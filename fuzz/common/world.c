@@ -13,13 +13,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/oracle.h"
 
 #define FIRST_FD (1 << 20)
-#define MAX_FDS 1024 /* numbers in one input */
+#define MAX_FDS 8192 /* numbers in one input */
 #define MAX_FILES 64
 #define MAX_MAPPINGS 128
 #define PAGE 4096
@@ -32,14 +33,23 @@
 #define HUGE_ALIASES 12
 #define HOST_SIZE ((size_t)64 << 20) /* what memfd_create() gives, mapped once */
 
-enum kind { KIND_MEMORY, KIND_EVENT, KIND_PIPE, KIND_SOCKET, KIND_DEVICE, KIND_FOLDER };
+enum kind {
+	KIND_MEMORY,
+	KIND_EVENT,
+	KIND_TIMER,
+	KIND_PIPE,
+	KIND_SOCKET,
+	KIND_LISTENER,
+	KIND_DEVICE,
+	KIND_FOLDER
+};
 
 struct file {
 	size_t size;
-	uint64_t count; /* of an event, or bytes in a pipe */
+	uint64_t count; /* of an event, bytes in a pipe, when a timer is due */
 	enum kind kind;
 	int flags; /* F_GETFL */
-	unsigned int area;
+	unsigned int area, refs;
 	bool dead; /* nobody at the other end */
 	bool peer; /* a socket with the peer at its other end */
 	bool dirty;
@@ -142,6 +152,14 @@ int __wrap_socket(int domain, int type, int protocol);
 int __real_socket(int domain, int type, int protocol);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size);
 int __real_connect(int fd, const struct sockaddr *address, socklen_t size);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_timerfd_create(clockid_t clock, int flags);
+int __real_timerfd_create(clockid_t clock, int flags);
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *to,
+			   struct itimerspec *before);
+int __real_timerfd_settime(int fd, int flags, const struct itimerspec *to,
+			   struct itimerspec *before);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *to);
 int __real_clock_gettime(clockid_t clock, struct timespec *to);
 
@@ -231,6 +249,7 @@ static int give_number(unsigned int file)
 		errno = EMFILE;
 		return -1;
 	}
+	files[file].refs++;
 	fds[fd_next] = (int16_t)file;
 	fd_open++;
 	return FIRST_FD + (int)fd_next++;
@@ -239,6 +258,26 @@ static int give_number(unsigned int file)
 int world_open(enum world_file file)
 {
 	return give_number(file);
+}
+
+/* A file that a call makes. */
+static int make_file(const struct file *file)
+{
+	unsigned int number = WORLD_FILE_COUNT;
+
+	/* One that nobody has any more, if it is not mapped. */
+	while (number < file_count &&
+	       (files[number].refs != 0 || files[number].kind == KIND_MEMORY))
+		number++;
+	if (number == MAX_FILES || want()) {
+		failed = true;
+		errno = EMFILE;
+		return -1;
+	}
+	if (number == file_count)
+		file_count++;
+	files[number] = *file;
+	return give_number(number);
 }
 
 static bool is_ours(int fd)
@@ -331,11 +370,15 @@ uint64_t world_now(void)
 
 int __wrap_close(int fd)
 {
+	struct file *file;
+
 	if (!is_ours(fd))
 		return __real_close(fd);
-	file_of(fd, "close");
+	file = file_of(fd, "close");
 	fds[fd - FIRST_FD] = -1;
 	fd_open--;
+	if (--file->refs == 0 && file->peer && peer != NULL)
+		peer->closed(peer->ctx);
 	return 0;
 }
 
@@ -370,8 +413,9 @@ int __wrap_fcntl(int fd, int command, ...)
 int __wrap_fstat(int fd, struct stat *to)
 {
 	static const mode_t modes[] = {
-		[KIND_MEMORY] = S_IFREG,  [KIND_EVENT] = 0,	   [KIND_PIPE] = S_IFIFO,
-		[KIND_SOCKET] = S_IFSOCK, [KIND_DEVICE] = S_IFCHR, [KIND_FOLDER] = S_IFDIR,
+		[KIND_TIMER] = 0,	 [KIND_LISTENER] = S_IFSOCK, [KIND_MEMORY] = S_IFREG,
+		[KIND_EVENT] = 0,	 [KIND_PIPE] = S_IFIFO,	     [KIND_SOCKET] = S_IFSOCK,
+		[KIND_DEVICE] = S_IFCHR, [KIND_FOLDER] = S_IFDIR,
 	};
 	const struct file *file;
 
@@ -468,17 +512,9 @@ int __wrap_madvise(void *at, size_t size, int advice)
 
 int __wrap_memfd_create(const char *name, unsigned int flags)
 {
-	struct file *file = &files[file_count];
+	const struct file file = {.kind = KIND_MEMORY, .flags = O_RDWR, .area = AREA_HOST};
 
-	if (!active)
-		return __real_memfd_create(name, flags);
-	if (file_count == MAX_FILES || want()) {
-		failed = true;
-		errno = EMFILE;
-		return -1;
-	}
-	*file = (struct file){.kind = KIND_MEMORY, .flags = O_RDWR, .area = AREA_HOST};
-	return give_number(file_count++);
+	return active ? make_file(&file) : __real_memfd_create(name, flags);
 }
 
 int __wrap_ftruncate(int fd, off_t size)
@@ -495,16 +531,10 @@ int __wrap_ftruncate(int fd, off_t size)
 
 int __wrap_eventfd(unsigned int count, int flags)
 {
-	if (!active)
-		return __real_eventfd(count, flags);
-	if (file_count == MAX_FILES || want()) {
-		failed = true;
-		errno = EMFILE;
-		return -1;
-	}
-	files[file_count] = (struct file){
+	const struct file file = {
 		.kind = KIND_EVENT, .flags = O_RDWR | (flags & O_NONBLOCK), .count = count};
-	return give_number(file_count++);
+
+	return active ? make_file(&file) : __real_eventfd(count, flags);
 }
 
 static ssize_t again(const struct file *file)
@@ -527,6 +557,15 @@ ssize_t __wrap_read(int fd, void *to, size_t size)
 		memcpy(to, &file->count, sizeof(file->count));
 		file->count = 0;
 		return sizeof(file->count);
+	}
+	if (file->kind == KIND_TIMER && size >= sizeof(uint64_t)) {
+		const uint64_t once = 1;
+
+		if (file->count == 0 || now < file->count)
+			return again(file);
+		memcpy(to, &once, sizeof(once));
+		file->count = 0;
+		return sizeof(once);
 	}
 	if (file->kind == KIND_PIPE && (file->flags & O_ACCMODE) == O_RDONLY) {
 		if (file->count == 0 && !file->dead)
@@ -589,16 +628,9 @@ int __wrap_eventfd_write(int fd, eventfd_t value)
 
 int __wrap_socket(int domain, int type, int protocol)
 {
-	if (!active)
-		return __real_socket(domain, type, protocol);
-	if (file_count == MAX_FILES || want()) {
-		failed = true;
-		errno = EMFILE;
-		return -1;
-	}
-	files[file_count] =
-		(struct file){.kind = KIND_SOCKET, .flags = O_RDWR | O_NONBLOCK, .peer = true};
-	return give_number(file_count++);
+	const struct file file = {.kind = KIND_SOCKET, .flags = O_RDWR | O_NONBLOCK, .peer = true};
+
+	return active ? make_file(&file) : __real_socket(domain, type, protocol);
 }
 
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
@@ -696,20 +728,57 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 	return size;
 }
 
-static short ready(const struct pollfd *polled)
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
-	const struct file *file = file_of(polled->fd, "poll");
-	uint8_t none[1];
-	unsigned int count;
+	const struct file made = {.kind = KIND_SOCKET, .flags = O_RDWR | O_NONBLOCK, .peer = true};
+	int number;
 
-	if (file->kind == KIND_SOCKET && file->peer) {
-		/* A peer that has something says so by an answer to a read of no bytes. */
-		if ((polled->events & POLLIN) != 0 &&
-		    peer->receive(peer->ctx, none, 0, NULL, 0, &count) >= 0)
-			return POLLIN;
-		return polled->events & POLLOUT;
+	if (!is_ours(fd))
+		return __real_accept4(fd, address, size, flags);
+	ORACLE("socket", file_of(fd, "accept4")->kind == KIND_LISTENER, "accept4() of no listener");
+	if (peer == NULL || !peer->connecting(peer->ctx)) {
+		errno = EAGAIN;
+		return -1;
 	}
-	return file->count != 0 ? polled->events & POLLIN : 0;
+	number = make_file(&made);
+	if (number >= 0)
+		peer->accepted(peer->ctx);
+	return number;
+}
+
+int world_listen(void)
+{
+	const struct file file = {.kind = KIND_LISTENER, .flags = O_RDWR | O_NONBLOCK};
+
+	return make_file(&file);
+}
+
+short world_ready(int fd, short events)
+{
+	const struct file *file = file_of(fd, "poll");
+	short found = 0;
+
+	switch (file->kind) {
+	case KIND_SOCKET:
+		if (!file->peer)
+			return events & POLLOUT;
+		if (peer->readable(peer->ctx))
+			found |= POLLIN;
+		if (peer->gone(peer->ctx))
+			found |= POLLRDHUP;
+		found |= POLLOUT;
+		break;
+	case KIND_LISTENER:
+		found = peer != NULL && peer->connecting(peer->ctx) ? POLLIN : 0;
+		break;
+	case KIND_TIMER:
+		found = file->count != 0 && now >= file->count ? POLLIN : 0;
+		break;
+	default:
+		found = file->count != 0 ? POLLIN : 0;
+		break;
+	}
+	return found & events;
 }
 
 int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout)
@@ -720,7 +789,7 @@ int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout)
 		int found = 0;
 
 		for (nfds_t i = 0; i < count; i++) {
-			polled[i].revents = ready(&polled[i]);
+			polled[i].revents = world_ready(polled[i].fd, polled[i].events);
 			found += polled[i].revents != 0;
 		}
 		if (found != 0 || timeout == 0)
@@ -734,6 +803,27 @@ int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout)
 		return -1;
 	}
 	world_advance((uint64_t)timeout * 1000000);
+	return 0;
+}
+
+int __wrap_timerfd_create(clockid_t clock, int flags)
+{
+	const struct file file = {.kind = KIND_TIMER, .flags = O_RDWR | O_NONBLOCK};
+
+	return active ? make_file(&file) : __real_timerfd_create(clock, flags);
+}
+
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *to,
+			   struct itimerspec *before)
+{
+	if (!is_ours(fd))
+		return __real_timerfd_settime(fd, flags, to, before);
+	ORACLE("timer",
+	       to->it_value.tv_sec >= 0 && to->it_value.tv_nsec >= 0 &&
+		       to->it_value.tv_nsec < 1000000000,
+	       "an impossible time");
+	file_of(fd, "timerfd_settime")->count =
+		(uint64_t)to->it_value.tv_sec * 1000000000 + (uint64_t)to->it_value.tv_nsec;
 	return 0;
 }
 

@@ -42,7 +42,10 @@ enum world_file {
 #define WORLD_ODD_SIZE 5000
 #define WORLD_HUGE_SIZE ((size_t)2 << 20)
 
-/* The other end of the socket that socket() and connect() make; nothing else is served. */
+/*
+ * The other end of connections: of the socket that socket() and connect() make, and of those that
+ * accept4() gives of a listening one. There is one connection at a time.
+ */
 struct world_peer {
 	/* Bytes and descriptors that were sent; the descriptors are the peer's now. */
 	void (*sent)(void *ctx, const uint8_t *bytes, size_t size, const int *fds,
@@ -53,6 +56,14 @@ struct world_peer {
 	 */
 	ssize_t (*receive)(void *ctx, uint8_t *bytes, size_t room, int *fds, unsigned int room_fds,
 			   unsigned int *count);
+	/* Is there something to be read, the end included? Has it left? Does it wait for accept4()?
+	 */
+	bool (*readable)(void *ctx);
+	bool (*gone)(void *ctx);
+	bool (*connecting)(void *ctx);
+	/* accept4() gave a descriptor for it; and the last one of a connection was closed. */
+	void (*accepted)(void *ctx);
+	void (*closed)(void *ctx);
 	/* Somebody waits: do something. Return: false when nothing will come of it. */
 	bool (*wait)(void *ctx);
 	void *ctx;
@@ -78,6 +89,22 @@ void world_end(void);
  * Return: number; -1 when there are too many.
  */
 int world_open(enum world_file file);
+
+/**
+ * world_listen() - a listening socket, whose connections are those of the peer
+ *
+ * Return: number; -1 when there are too many.
+ */
+int world_listen(void);
+
+/**
+ * world_ready() - what poll() would find
+ * @fd: open descriptor
+ * @events: POLLIN, POLLOUT, POLLRDHUP
+ *
+ * Return: those that are there.
+ */
+short world_ready(int fd, short events);
 
 /**
  * world_is_open() - is this a descriptor that was not closed?

@@ -9,13 +9,12 @@
  */
 #include <string.h>
 
+#include "common/acts.h"
 #include "common/oracle.h"
 #include "common/rig.h"
 #include "common/target.h"
-#include "remote/pacing.h"
 #include "remote/profile.h"
 #include "remote/remote.h"
-#include "remote/service.h"
 #include "wire/checked.h"
 
 #define START_TIME UINT64_C(1000000000)
@@ -58,18 +57,8 @@ static const struct oplist_op ops[OP_COUNT] = {
 				  {"output_entries", 1, OPLIST_CHOICE, RIG_MAX_ENTRIES},
 				  {"buffers", 1, OPLIST_COUNT, 0}}},
 	[OP_DETACH] = {.name = "detach"},
-	[OP_ANNOUNCE] = {.name = "announce",
-			 .tail = "name",
-			 .fields = {{"kind", 1, OPLIST_CHOICE, 0},
-				    {"address", 4, OPLIST_ADDRESS, 0},
-				    {"size", 4, OPLIST_LENGTH, 0},
-				    {"rate", 4, OPLIST_NUMBER, 0},
-				    {"messages", 2, OPLIST_COUNT, 0},
-				    {"peer", 4, OPLIST_ADDRESS, 0},
-				    {"flags", 1, OPLIST_BITS, 0}}},
-	[OP_WITHDRAW] = {.name = "withdraw",
-			 .tail = "name",
-			 .fields = {{"address", 4, OPLIST_ADDRESS, 0}}},
+	[OP_ANNOUNCE] = ACT_ANNOUNCE,
+	[OP_WITHDRAW] = ACT_WITHDRAW,
 	[OP_MESSAGE] = {.name = "message",
 			.tail = "payload",
 			.fields = {{"source", 4, OPLIST_ADDRESS, 0},
@@ -88,33 +77,11 @@ static const struct oplist_op ops[OP_COUNT] = {
 	[OP_RUN] = {.name = "run", .fields = {{"budget", 1, OPLIST_COUNT, 0}}},
 	[OP_ADVANCE] = {.name = "advance", .fields = {{"nanoseconds", 8, OPLIST_TIME, 0}}},
 	[OP_TAKE] = {.name = "take", .fields = {{"queue", 1, OPLIST_CHOICE, 2}}},
-	[OP_HOLD] = {.name = "hold",
-		     .fields = {{"queue", 1, OPLIST_CHOICE, 3}, {"count", 4, OPLIST_COUNT, 0}}},
-	[OP_RELEASE] = {.name = "release",
-			.fields = {{"queue", 1, OPLIST_CHOICE, 3}, {"count", 4, OPLIST_COUNT, 0}}},
-	[OP_PACE] = {.name = "pace",
-		     .fields = {{"queue", 1, OPLIST_CHOICE, 3},
-				{"every", 4, OPLIST_COUNT, 0},
-				{"batch", 4, OPLIST_COUNT, 0},
-				{"order", 1, OPLIST_CHOICE, PACE_ORDER_COUNT + 1},
-				{"interrupt", 1, OPLIST_CHOICE, PACE_CALL_COUNT + 1},
-				{"delay", 8, OPLIST_TIME, 0},
-				{"interrupt_delay", 8, OPLIST_TIME, 0}}},
-	[OP_FAULT] = {.name = "fault",
-		      .fields = {{"fault", 1, OPLIST_CHOICE, FAULT_COUNT + 1},
-				 {"mode", 1, OPLIST_CHOICE, 3},
-				 {"count", 2, OPLIST_COUNT, 0},
-				 {"after", 2, OPLIST_COUNT, 0},
-				 {"argument_set", 1, OPLIST_CHOICE, 2},
-				 {"argument", 4, OPLIST_NUMBER, 0}}},
-	[OP_SEND] = {.name = "send",
-		     .tail = "payload",
-		     .fields = {{"source", 4, OPLIST_ADDRESS, 0},
-				{"destination", 4, OPLIST_ADDRESS, 0},
-				{"length", 2, OPLIST_LENGTH, 0},
-				{"flags", 2, OPLIST_BITS, 0},
-				{"used_len", 4, OPLIST_LENGTH, 0},
-				{"used_len_set", 1, OPLIST_CHOICE, 2}}},
+	[OP_HOLD] = ACT_HOLD,
+	[OP_RELEASE] = ACT_RELEASE,
+	[OP_PACE] = ACT_PACE,
+	[OP_FAULT] = ACT_FAULT,
+	[OP_SEND] = ACT_SEND,
 	[OP_CONFIG_WRITE] = {.name = "config_write",
 			     .tail = "bytes",
 			     .fields = {{"offset", 4, OPLIST_INDEX, 0}}},
@@ -224,6 +191,7 @@ static void make_remote(struct state *state)
 	state->remote = NULL;
 	state->config.backlog = BACKLOG;
 	state->config.max_endpoints = MAX_ENDPOINTS;
+	state->config.max_queue = RIG_MAX_ENTRIES;
 	ret = remote_new(&state->remote, &state->config, &remote_ops, state, &state->sink);
 	if (ret != 0) {
 		memset(state->config.buffer_size, 0, sizeof(state->config.buffer_size));
@@ -256,51 +224,6 @@ static void attach(struct state *state, uint64_t without, const uint32_t *num, u
 			     &state->rig.queues[RPMSG_QUEUE_OUTPUT].vq, state->features) == 0,
 	       "a detached remote refuses a host");
 	state->attached = true;
-}
-
-static void copy_name(char *name, size_t room, const uint8_t *tail, size_t size)
-{
-	if (size >= room)
-		size = room - 1;
-	memset(name, 0, room);
-	if (size != 0)
-		memcpy(name, tail, size);
-}
-
-static void announce(struct state *state, const struct oplist_item *item)
-{
-	const struct service_kind *kind = service_kind_at(oplist_get(&schema, item, 0) & 31);
-	uint32_t addr = (uint32_t)oplist_get(&schema, item, 1);
-	uint64_t flags = oplist_get(&schema, item, 6);
-	struct service_params params = {
-		.size = (uint32_t)oplist_get(&schema, item, 2),
-		.rate = (uint32_t)oplist_get(&schema, item, 3),
-		.messages = oplist_get(&schema, item, 4),
-		.peer = (uint32_t)oplist_get(&schema, item, 5),
-		.quiet = (flags & 1) != 0,
-		.peer_known = (flags & 2) != 0,
-	};
-	const uint8_t *tail;
-	char name[64];
-	size_t size;
-
-	if (kind == NULL)
-		return;
-	tail = oplist_tail(&schema, item, &size);
-	copy_name(name, sizeof(name), tail, size);
-	(void)remote_announce(state->remote, name, kind, (flags & 4) != 0 ? NULL : &params, &addr);
-}
-
-static void withdraw(struct state *state, const struct oplist_item *item)
-{
-	uint32_t addr = (uint32_t)oplist_get(&schema, item, 0);
-	const uint8_t *tail;
-	char name[64];
-	size_t size;
-
-	tail = oplist_tail(&schema, item, &size);
-	copy_name(name, sizeof(name), tail, size);
-	(void)remote_withdraw(state->remote, name, &addr);
 }
 
 static enum wire_order order(const struct state *state)
@@ -359,12 +282,9 @@ static void host_name_service(struct state *state, const struct oplist_item *ite
 		.len = RPMSG_NS_MSG_SIZE,
 	};
 	uint8_t payload[RPMSG_NS_MSG_SIZE];
-	const uint8_t *tail;
 	char name[RPMSG_NAME_SIZE];
-	size_t size;
 
-	tail = oplist_tail(&schema, item, &size);
-	copy_name(name, sizeof(name), tail, size);
+	act_name(name, sizeof(name), &schema, item);
 	rpmsg_ns_encode(name, (uint32_t)oplist_get(&schema, item, 1),
 			(uint32_t)oplist_get(&schema, item, 2), payload, order(state));
 	state->guilty = true;
@@ -383,54 +303,10 @@ static void post(struct state *state, uint64_t count, uint32_t size)
 
 static void set_fault(struct state *state, const struct oplist_item *item)
 {
-	static const enum fault_mode modes[] = {FAULT_MODE_OFF, FAULT_MODE_ALWAYS,
-						FAULT_MODE_COUNT};
-	struct fault_setting setting = {
-		.mode = modes[oplist_get(&schema, item, 1)],
-		.count = oplist_get(&schema, item, 2),
-		.after = oplist_get(&schema, item, 3),
-		.argument_set = oplist_get(&schema, item, 4) != 0,
-		.argument = (uint32_t)oplist_get(&schema, item, 5),
-	};
-
 	/* What is no longer as the host knows it may make it look guilty, too. */
 	rig_expect_lies(&state->rig);
 	state->guilty = true;
-	(void)remote_fault_set(state->remote, (enum fault)oplist_get(&schema, item, 0), &setting);
-}
-
-static void pace(struct state *state, const struct oplist_item *item)
-{
-	struct pace pace = {
-		.every = (uint32_t)oplist_get(&schema, item, 1),
-		.batch = (uint32_t)oplist_get(&schema, item, 2),
-		.order = (enum pace_order)oplist_get(&schema, item, 3),
-		.interrupt = (enum pace_interrupt)oplist_get(&schema, item, 4),
-		.delay = oplist_get(&schema, item, 5),
-		.interrupt_delay = oplist_get(&schema, item, 6),
-	};
-
-	(void)remote_pace(state->remote, (unsigned int)oplist_get(&schema, item, 0), &pace);
-}
-
-static void remote_sends(struct state *state, const struct oplist_item *item)
-{
-	struct remote_message message = {
-		.hdr = {.src = (uint32_t)oplist_get(&schema, item, 0),
-			.dst = (uint32_t)oplist_get(&schema, item, 1),
-			.len = (uint16_t)oplist_get(&schema, item, 2),
-			.flags = (uint16_t)oplist_get(&schema, item, 3)},
-		.used_len = (uint32_t)oplist_get(&schema, item, 4),
-		.used_len_set = oplist_get(&schema, item, 5) != 0,
-	};
-	size_t size;
-
-	message.payload = oplist_tail(&schema, item, &size);
-	message.size = (uint32_t)size;
-	/* A used length that was asked for may be a lie. */
-	if (message.used_len_set)
-		rig_expect_lies(&state->rig);
-	(void)remote_send(state->remote, &message);
+	act_fault(state->remote, &schema, item);
 }
 
 static void config_write(struct state *state, const struct oplist_item *item)
@@ -519,10 +395,10 @@ static void one_op(struct state *state, const struct oplist_item *item)
 		detach(state);
 		break;
 	case OP_ANNOUNCE:
-		announce(state, item);
+		act_announce(state->remote, &schema, item);
 		break;
 	case OP_WITHDRAW:
-		withdraw(state, item);
+		act_withdraw(state->remote, &schema, item);
 		break;
 	case OP_RUN:
 		(void)remote_run(state->remote, (unsigned int)oplist_get(&schema, item, 0));
@@ -532,21 +408,22 @@ static void one_op(struct state *state, const struct oplist_item *item)
 			state->now = UINT64_MAX / 2;
 		break;
 	case OP_HOLD:
-		(void)remote_hold(state->remote, (unsigned int)oplist_get(&schema, item, 0),
-				  (uint32_t)oplist_get(&schema, item, 1));
+		act_hold(state->remote, &schema, item);
 		break;
 	case OP_RELEASE:
-		(void)remote_release(state->remote, (unsigned int)oplist_get(&schema, item, 0),
-				     (uint32_t)oplist_get(&schema, item, 1));
+		act_release(state->remote, &schema, item);
 		break;
 	case OP_PACE:
-		pace(state, item);
+		act_pace(state->remote, &schema, item);
 		break;
 	case OP_FAULT:
 		set_fault(state, item);
 		break;
 	case OP_SEND:
-		remote_sends(state, item);
+		/* A used length that was asked for may be a lie. */
+		if (oplist_get(&schema, item, 5) != 0)
+			rig_expect_lies(&state->rig);
+		(void)act_send(state->remote, &schema, item);
 		break;
 	case OP_CONFIG_WRITE:
 		config_write(state, item);

@@ -59,15 +59,15 @@ static uint16_t take_first(struct pacing *pacing, struct return_list *list)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-int pacing_init(struct pacing *pacing, uint64_t seed, uint64_t stream)
+int pacing_init(struct pacing *pacing, uint32_t entries, uint64_t seed, uint64_t stream)
 {
 	random_init(&pacing->random, seed, stream);
 	list_clear(&pacing->held);
 	list_clear(&pacing->delayed);
 	pacing->call_at = REMOTE_NO_DEADLINE;
 	pacing->spurious_at = REMOTE_NO_DEADLINE;
-	pacing->slots = malloc(VRING_MAX_SIZE * sizeof(*pacing->slots));
-	pacing->staged = malloc(VRING_MAX_SIZE * sizeof(*pacing->staged));
+	pacing->slots = malloc(entries * sizeof(*pacing->slots));
+	pacing->staged = malloc(entries * sizeof(*pacing->staged));
 	return pacing->slots != NULL && pacing->staged != NULL ? 0 : -ENOMEM;
 }
 

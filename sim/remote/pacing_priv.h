@@ -37,10 +37,10 @@ struct pacing {
 	bool calls_on;	    /* calls are decided here */
 	uint32_t hold_next; /* buffers still to be held of a count */
 	uint32_t every_count;
-	struct returning *slots;    /* VRING_MAX_SIZE */
+	struct returning *slots;    /* one an entry of the largest queue */
 	struct return_list held;    /* until released */
 	struct return_list delayed; /* until their time has come */
-	uint16_t *staged;	    /* VRING_MAX_SIZE heads that go back with this turn */
+	uint16_t *staged;	    /* as many heads, which go back with this turn */
 	uint32_t staged_count;
 	uint64_t last_due;
 	bool call_wanted;
@@ -52,12 +52,13 @@ struct pacing {
 /**
  * pacing_init(), pacing_fini() - make a queue that is not paced; free it
  * @pacing: result
+ * @entries: of the largest queue
  * @seed: of what is random
  * @stream: its number
  *
  * Return: 0 or -ENOMEM.
  */
-int pacing_init(struct pacing *pacing, uint64_t seed, uint64_t stream);
+int pacing_init(struct pacing *pacing, uint32_t entries, uint64_t seed, uint64_t stream);
 void pacing_fini(struct pacing *pacing);
 
 /**

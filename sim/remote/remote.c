@@ -39,8 +39,8 @@ static int allocate(struct remote *remote)
 	if (remote->message == NULL || remote->scratch == NULL || remote->host_channels == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
-		if (pacing_init(&remote->queues[i].pacing, remote->config.seed,
-				RANDOM_PACE_0 + i) != 0)
+		if (pacing_init(&remote->queues[i].pacing, remote->config.max_queue,
+				remote->config.seed, RANDOM_PACE_0 + i) != 0)
 			return -ENOMEM;
 	}
 	if (endpoint_table_init(&remote->endpoints, remote->config.max_endpoints) != 0)
@@ -56,7 +56,8 @@ uint64_t remote_offered_features(const struct remote *remote)
 
 static bool config_is_valid(const struct remote_config *config)
 {
-	if (config->backlog > REMOTE_MAX_BACKLOG || config->max_endpoints > REMOTE_MAX_ENDPOINTS)
+	if (config->backlog > REMOTE_MAX_BACKLOG || config->max_endpoints > REMOTE_MAX_ENDPOINTS ||
+	    config->max_queue > VRING_MAX_SIZE)
 		return false;
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
 		uint32_t size = config->buffer_size[i];
@@ -75,6 +76,8 @@ static void take_config(struct remote *remote, const struct remote_config *confi
 		remote->config.backlog = REMOTE_DEFAULT_BACKLOG;
 	if (remote->config.max_endpoints == 0)
 		remote->config.max_endpoints = REMOTE_DEFAULT_ENDPOINTS;
+	if (remote->config.max_queue == 0)
+		remote->config.max_queue = VRING_MAX_SIZE;
 	remote->profile = remote->config.profile != NULL ? remote->config.profile : profile_at(0);
 	remote->layout =
 		remote->config.layout != NULL ? remote->config.layout : remote->profile->layout;
@@ -173,6 +176,8 @@ int remote_attach(struct remote *remote, struct virtq *input, struct virtq *outp
 {
 	if (remote->attached)
 		return -EBUSY;
+	if (input->num > remote->config.max_queue || output->num > remote->config.max_queue)
+		return -EINVAL;
 	negotiate(remote, features);
 	attach_queue(remote, RPMSG_QUEUE_INPUT, input);
 	attach_queue(remote, RPMSG_QUEUE_OUTPUT, output);
@@ -193,8 +198,9 @@ void remote_queue_ready(struct remote *remote, struct virtq *input, uint64_t fea
 {
 	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
 
-	if (remote->attached || (features & VIRTIO_BIT(RPMSG_F_NS)) == 0 ||
-	    list_empty(&remote->created) || !fault_due(&remote->faults, FAULT_PLACE_EARLY) ||
+	if (remote->attached || input->num > remote->config.max_queue ||
+	    (features & VIRTIO_BIT(RPMSG_F_NS)) == 0 || list_empty(&remote->created) ||
+	    !fault_due(&remote->faults, FAULT_PLACE_EARLY) ||
 	    fault_first(&remote->faults, FAULT_PLACE_EARLY) == FAULT_COUNT)
 		return;
 	negotiate(remote, features);

@@ -141,6 +141,7 @@ struct remote_config {
 	uint64_t seed;		/* of everything that is random */
 	uint32_t backlog;	/* messages that may wait for a buffer; 0: the default, 1024 */
 	uint32_t max_endpoints; /* 0: the default, 65536 */
+	uint32_t max_queue;	/* entries of the largest queue; 0: any that VIRTIO allows */
 	/* Dialect; NULL: the first of the table, linux. Kept by reference. */
 	const struct profile *profile;
 	uint64_t offered; /* device feature bits; 0 unless offered_set: the profile's */
@@ -228,8 +229,8 @@ uint64_t remote_offered_features(const struct remote *remote);
  *
  * All memory that the data path needs is allocated here or in remote_announce().
  *
- * Return: 0; -EINVAL when @config is above REMOTE_MAX_BACKLOG or REMOTE_MAX_ENDPOINTS, or a
- * buffer size is out of range; -ENOMEM.
+ * Return: 0; -EINVAL when @config is above REMOTE_MAX_BACKLOG, REMOTE_MAX_ENDPOINTS or
+ * VRING_MAX_SIZE, or a buffer size is out of range; -ENOMEM.
  */
 int remote_new(struct remote **remote, const struct remote_config *config,
 	       const struct remote_ops *ops, void *ctx, const struct violation_sink *sink);
@@ -250,7 +251,8 @@ void remote_free(struct remote *remote);
  * Every service is announced anew if F_NS was negotiated (R3, R32), oldest first; the
  * announcements are sent by remote_run().
  *
- * Return: 0, or -EBUSY when attached already.
+ * Return: 0; -EBUSY when attached already; -EINVAL when a queue is above the configuration's
+ * max_queue.
  */
 int remote_attach(struct remote *remote, struct virtq *input, struct virtq *output,
 		  uint64_t features);
