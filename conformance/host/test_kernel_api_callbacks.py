@@ -82,11 +82,12 @@ def test_kernel_callback_runs_where_it_may_sleep(
     sim.send(src=9000, dst=bound.src, data=b"where am I")
     message = kernel.receive(bound.ept)
     where = (
-        f"task {message.task}, hard interrupt {message.hardirq}, atomic {message.atomic}"
+        f"task {message.task}, hard interrupt {message.hardirq}, atomic {message.atomic}, "
+        f"interrupts off {message.irqs_off}"
     )
     observe(where)
     expect(
-        not message.hardirq and not message.atomic,
+        not message.hardirq and not message.atomic and not message.irqs_off,
         expected="a callback in a task that may sleep, as the mutex held around it may",
         observed=where,
     )

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import expect, expect_equal
-from rpmsg_conformance.kernel_api import KernelApi, KernelChannel
+from rpmsg_conformance.kernel_api import KernelApi, KernelChannel, wait_until_asleep
 from rpmsg_conformance.link import PAYLOAD_MAX
 from rpmsg_conformance.sim import SimulatorClient
 
@@ -184,11 +185,12 @@ def test_kernel_destroy_with_messages_in_flight_is_the_last_of_the_callback(
 
 @pytest.mark.requirement("KA-041")
 def test_kernel_destroy_waits_for_a_callback_that_runs(
-    kernel: KernelApi, bound: KernelChannel, sim: SimulatorClient
+    kernel: KernelApi, bound: KernelChannel, sim: SimulatorClient, agent: AgentClient
 ) -> None:
     endpoint = kernel.create(bound, 605, action="hold", hold_ms=300)
     # The module begins to destroy when the callback has begun: nobody else is that fast.
     destroyed = kernel.submit("endpoint_destroy", worker=1, endpoint=endpoint.id, inside=1)
+    wait_until_asleep(agent, 1)
     sim.send(src=9000, dst=605, data=b"held")
     result = destroyed.wait()
     if result["inside"] == "0":

@@ -11,6 +11,7 @@ from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import expect, expect_equal
 from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.kernel_api import Endpoint, KernelApi, KernelChannel, PendingResult, Result
+from rpmsg_conformance.kernel_api import wait_until_asleep, worker_state
 from rpmsg_conformance.link import ADDRESS_ANY, PAYLOAD_MAX
 from rpmsg_conformance.sim import Event, SimulatorClient
 
@@ -72,14 +73,10 @@ def fill(kernel: KernelApi, sim: SimulatorClient, bound: KernelChannel) -> int:
 
 def expect_waiting(agent: AgentClient, pending: PendingResult, worker: int) -> None:
     """Raise Unmet unless the call is in the kernel, asleep, and stays there."""
-    for _ in range(200):
-        state = next(w for w in agent.call("workers")["workers"] if w["worker"] == worker)
-        if state["in_call"] and state["state"] == "S":
-            break
+    wait_until_asleep(agent, worker)
     agent.call("sleep", ms=200)
     expect(not pending.poll(), expected="the sender sleeps", observed="the function returned")
-    state = next(w for w in agent.call("workers")["workers"] if w["worker"] == worker)
-    expect_equal("state of the sender's task", state["state"], "S")
+    expect_equal("state of the sender's task", worker_state(agent, worker)["state"], "S")
 
 
 @pytest.mark.requirement("KA-002")
@@ -394,7 +391,7 @@ def test_kernel_signal_ends_the_wait_for_a_buffer(
     agent.call("signal", worker=1)
     agent.call("sleep", ms=1000)
     ended = blocked.poll()
-    state = next(w for w in agent.call("workers")["workers"] if w["worker"] == 1)
+    state = worker_state(agent, 1)
     # Whatever became of it, it gets its buffer now, so that it ends.
     sim.release(1, 1)
     result = blocked.wait()

@@ -129,6 +129,7 @@ class Message:
     """What the function returned that the callback called."""
     hardirq: bool
     atomic: bool
+    irqs_off: bool
     task: str
     channel_ok: bool
     """Whether the callback was given the channel that its endpoint belongs to."""
@@ -281,6 +282,7 @@ class KernelApi:
             answer=got.number("answer"),
             hardirq=got["hardirq"] == "1",
             atomic=got["atomic"] == "1",
+            irqs_off=got["irqs_off"] == "1",
             task=got["task"],
             channel_ok=got["channel"] == "1",
         )
@@ -332,3 +334,17 @@ def load_module(agent: AgentClient, module: Path) -> None:
     if not loaded.ok:
         raise Blocked(f"the guest refuses {module.name}: {loaded.describe()}")
     agent.expect_path(DEVICE)
+
+
+def worker_state(agent: AgentClient, worker: int) -> dict[str, Any]:
+    """What the agent says of one of its workers: in_call, state, and more."""
+    workers = agent.call("workers")["workers"]
+    return next((dict(w) for w in workers if w["worker"] == worker), {})
+
+
+def wait_until_asleep(agent: AgentClient, worker: int) -> None:
+    """Wait until a worker's call sleeps in the kernel, as long as that may take; it need not."""
+    for _ in range(500):
+        state = worker_state(agent, worker)
+        if state.get("in_call") and state.get("state") == "S":
+            break
