@@ -76,15 +76,22 @@ json_t *events_bytes(struct events *events, const uint8_t *bytes, size_t size)
 	return json_stringn_nocheck(events->hex, 2 * size);
 }
 
-/* Counts an event; true when its JSON is worth building. */
-static bool begin(struct events *events, enum event_type type)
+bool events_wanted(const struct events *events, uint32_t types)
 {
-	events->seq++;
 	for (const struct events_listener *l = events->listeners; l; l = l->next) {
-		if (l->wanted & EVENT_BIT(type))
+		if (l->wanted & types)
 			return true;
 	}
 	return false;
+}
+
+/* Counts an event that somebody wants, and then its JSON is worth building. */
+static bool begin(struct events *events, enum event_type type)
+{
+	if (!events_wanted(events, EVENT_BIT(type)))
+		return false;
+	events->seq++;
+	return true;
 }
 
 /* Takes params over. Without memory for it the event is lost; its number shows the gap. */

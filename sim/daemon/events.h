@@ -56,10 +56,19 @@ struct events_listener {
 };
 
 struct events {
-	uint64_t seq; /* of the event that happened last, whether anybody saw it or not */
+	uint64_t seq; /* of the event last told; what nobody is subscribed to does not count */
 	struct events_listener *listeners;
 	char hex[2 * REMOTE_MAX_PAYLOAD]; /* scratch for payloads */
 };
+
+/**
+ * events_wanted() - does anybody listen to any of these types?
+ * @events: events
+ * @types: by EVENT_BIT()
+ *
+ * Return: true when somebody does.
+ */
+bool events_wanted(const struct events *events, uint32_t types);
 
 /**
  * events_listen() - tell somebody too

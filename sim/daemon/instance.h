@@ -33,6 +33,15 @@ struct instance_kick {
 	struct watch *watch;
 };
 
+/* Looking at the queues before sleeping; times in nanoseconds. */
+struct instance_poll {
+	uint64_t longest; /* 0: not at all */
+	uint64_t wait;	  /* that is worth while at present */
+	uint64_t last_work;
+	uint64_t slept_at; /* 0: not yet */
+	bool awake;
+};
+
 struct instance_ops {
 	/* A front-end left and no other will come: --once, or a connected --fd. */
 	void (*finished)(void *ctx, struct instance *instance);
@@ -78,6 +87,7 @@ struct instance {
 
 	uv_idle_t run;	  /* active while the remote has work */
 	uv_timer_t later; /* for a late reply, or for being there again after a crash */
+	struct instance_poll poll;
 	uint64_t down_ms; /* how long it stays away when the session ends */
 	int clock_fd;	  /* for remote_deadline() */
 	struct watch *clock_watch;
@@ -108,12 +118,13 @@ int instance_init(struct instance *instance, const char *name, const struct remo
  * @instance: instance whose listener has a socket, or that has a connected_fd
  * @loop: event loop
  * @once: serve one front-end
+ * @poll: nanoseconds that queues are looked at before sleeping; 0: at once
  * @ops: callbacks, kept by reference
  * @ops_ctx: passed to each
  *
  * Return: 0 or negative errno.
  */
-int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
+int instance_start(struct instance *instance, uv_loop_t *loop, bool once, uint64_t poll,
 		   const struct instance_ops *ops, void *ops_ctx);
 
 /**

@@ -32,6 +32,16 @@ int instance_clock_start(struct instance *instance);
  */
 void instance_clock_stop(struct instance *instance);
 
+/* ---- instance_poll.c ---------------------------------------------------------------------- */
+
+/**
+ * instance_poll_turn() - a turn of the remote's that looks at its queues for a while
+ * @instance: instance with a poll.longest
+ *
+ * Return: as remote_run().
+ */
+bool instance_poll_turn(struct instance *instance);
+
 /* ---- instance_device.c -------------------------------------------------------------------- */
 
 extern const struct backend_ops instance_backend_ops;

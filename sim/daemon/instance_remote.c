@@ -181,14 +181,19 @@ static void live_on(struct instance *instance)
 static void on_run(uv_idle_t *idle)
 {
 	struct instance *instance = idle->data;
-
 	unsigned int budget = 0;
+	bool again;
 
 	if (instance->scenario) {
 		scenario_run_settle(instance->scenario);
 		budget = scenario_run_budget(instance->scenario);
 	}
-	if (!remote_run(instance->remote, budget ? budget : INSTANCE_RUN_BUDGET))
+	/* A budget of a scenario's has it step between two messages: no polling then. */
+	if (instance->poll.longest && budget == 0 && instance_connected(instance))
+		again = instance_poll_turn(instance);
+	else
+		again = remote_run(instance->remote, budget ? budget : INSTANCE_RUN_BUDGET);
+	if (!again)
 		uv_idle_stop(&instance->run);
 	recorder_settle(&instance->registry->recorder);
 	if (instance->scenario)
@@ -274,6 +279,17 @@ static void remote_event(void *ctx, const struct remote_event *event)
 	events_remote(&instance->registry->events, instance->name, event);
 }
 
+/* Single messages interest a capture, and whoever is subscribed to them. */
+static bool remote_quiet(void *ctx)
+{
+	const struct instance *instance = ctx;
+	const uint32_t messages =
+		EVENT_BIT(EVENT_MESSAGE) | EVENT_BIT(EVENT_SENT) | EVENT_BIT(EVENT_RETURNED);
+
+	return !instance->registry->recorder.capture &&
+	       !events_wanted(&instance->registry->events, messages);
+}
+
 static void remote_life(void *ctx, enum remote_life what)
 {
 	struct instance *instance = ctx;
@@ -288,5 +304,6 @@ const struct remote_ops instance_remote_ops = {
 	.queue_broken = remote_queue_broken,
 	.wake = remote_wake,
 	.event = remote_event,
+	.quiet = remote_quiet,
 	.life = remote_life,
 };

@@ -80,6 +80,7 @@ struct options {
 	enum remote_check check;
 	uint64_t seed;
 	bool seed_given, check_given; /* then they win over what scenarios say */
+	uint64_t poll; /* nanoseconds that queues are looked at before sleeping; 0: at once */
 	bool once;
 	bool json;			/* what is listed */
 	struct options_remote *remotes; /* at least one, in the order given */

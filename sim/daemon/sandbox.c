@@ -86,6 +86,7 @@ static const int always[] = {
 	SCMP_SYS(rt_sigtimedwait),
 	SCMP_SYS(rt_sigtimedwait_time64),
 	SCMP_SYS(futex),
+	SCMP_SYS(sched_yield), /* --poll */
 	SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat),
 	SCMP_SYS(exit),

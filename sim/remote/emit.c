@@ -26,7 +26,8 @@ static REMOTE_COLD void report_sent(struct remote *remote, const struct outgoing
 		.to_host = true,
 	};
 
-	remote->ops->event(remote->ctx, &event);
+	if (remote->telling)
+		remote->ops->event(remote->ctx, &event);
 	if (out->ns == NULL)
 		return;
 	event.type = REMOTE_EVENT_NS;
@@ -178,7 +179,7 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 	}
 
 	count_sent(remote, out);
-	if (remote->ops->event != NULL) {
+	if (remote->telling || (wire->ns != NULL && remote->ops->event != NULL)) {
 		receive_report(remote);
 		report_sent(remote, wire, header, &chain, used_len);
 	}

@@ -17,7 +17,7 @@ static REMOTE_COLD void report_returned(struct remote *remote, uint16_t head, ui
 void queue_returned(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
 {
 	remote->stats.queues[index].returned++;
-	if (index == RPMSG_QUEUE_OUTPUT && remote->ops->event != NULL)
+	if (index == RPMSG_QUEUE_OUTPUT && remote->telling)
 		report_returned(remote, head, used_len);
 }
 

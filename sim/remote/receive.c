@@ -97,7 +97,7 @@ void receive_report(struct remote *remote)
 	if (in == NULL || in->reported)
 		return;
 	in->reported = true;
-	if (remote->ops->event != NULL)
+	if (remote->telling)
 		report_received(remote, in);
 }
 

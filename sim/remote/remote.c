@@ -98,6 +98,7 @@ int remote_new(struct remote **result, const struct remote_config *config,
 	remote->ops = ops;
 	remote->ctx = ctx;
 	remote->sink = sink;
+	remote->telling = ops->event != NULL;
 	take_config(remote, config);
 	remote_check_host(remote, remote->config.check);
 	remote_config_reset(remote);
@@ -419,20 +420,32 @@ static void run(struct remote *remote, uint32_t *left)
 	} while (*left != 0 && *left != before && !remote->muted);
 }
 
-bool remote_run(struct remote *remote, unsigned int budget)
+/* Serve without asking for kicks. Return: budget that is left. */
+static uint32_t serve(struct remote *remote, uint32_t budget)
 {
+	bool telling = remote->telling;
 	uint32_t left = budget;
 
-	if (!remote->attached || remote->muted)
-		return false;
-
+	if (remote->ops->quiet != NULL && remote->ops->quiet(remote->ctx))
+		remote->telling = false;
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
 		virtq_set_notify(remote->queues[i].vq, false);
 	run(remote, &left);
+	remote->telling = telling;
+	if (!remote->crashed)
+		queues_flush(remote);
+	return left;
+}
+
+bool remote_run(struct remote *remote, unsigned int budget)
+{
+	uint32_t left;
+
+	if (!remote->attached || remote->muted)
+		return false;
+	left = serve(remote, budget);
 	if (remote->crashed)
 		return false;
-
-	queues_flush(remote);
 	if (left == 0 && work_left(remote))
 		return true;
 
@@ -448,6 +461,17 @@ bool remote_run(struct remote *remote, unsigned int budget)
 		return true;
 	queues_flush(remote);
 	return false;
+}
+
+void remote_serve(struct remote *remote, unsigned int budget)
+{
+	if (remote->attached && !remote->muted)
+		serve(remote, budget);
+}
+
+bool remote_has_work(struct remote *remote)
+{
+	return remote->attached && !remote->muted && work_left(remote);
 }
 
 uint64_t remote_deadline(const struct remote *remote)

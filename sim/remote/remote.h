@@ -130,6 +130,11 @@ struct remote_ops {
 	/* Something happened. May be NULL. */
 	void (*event)(void *ctx, const struct remote_event *event);
 	/*
+	 * Is nobody interested in single messages? Asked at the start of remote_run(); after true
+	 * MESSAGE, SENT and RETURNED are left out until it returns. NULL: somebody always is.
+	 */
+	bool (*quiet)(void *ctx);
+	/*
 	 * A fault of the life cycle fired; may be NULL. Whatever it takes is to be done once the
 	 * remote has returned. After REMOTE_LIFE_CRASH the remote does nothing more before it is
 	 * detached.
@@ -298,6 +303,25 @@ void remote_kick(struct remote *remote, unsigned int queue, uint64_t count);
  * to do before the next kick, call of this interface, or remote_deadline().
  */
 bool remote_run(struct remote *remote, unsigned int budget);
+
+/**
+ * remote_serve() - remote_run() for an owner that looks at the queues itself
+ * @remote: remote
+ * @budget: as for remote_run()
+ *
+ * Kicks are not asked for: before its owner goes to sleep it has to call remote_run() once more.
+ */
+void remote_serve(struct remote *remote, unsigned int budget);
+
+/**
+ * remote_has_work() - would remote_serve() find anything to do?
+ * @remote: remote
+ *
+ * A look at both rings, and at the clock while somebody waits for a time; no kick is asked for.
+ *
+ * Return: true when it would; false also while a fault keeps it from doing anything.
+ */
+bool remote_has_work(struct remote *remote);
 
 /**
  * remote_deadline() - when remote_run() has to be called without a kick

@@ -115,6 +115,7 @@ struct remote {
 	void *ctx;
 	const struct violation_sink *sink;
 	bool checking;
+	bool telling; /* of single messages: there is a callback, and somebody listens */
 	struct remote_config config;
 	const struct profile *profile;
 	const struct config_layout *layout; /* NULL: no configuration space */

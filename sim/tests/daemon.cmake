@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # rpmsg-sim as a program: each test_daemon_AREA.py drives the built binary.
 foreach(area options sockets control session capture remotes sandbox faults unarmed behaviour
-		wire_faults wire_services life hostile stress sandbox_calls)
+		wire_faults wire_services life hostile stress sandbox_calls poll)
 	add_test(NAME daemon_${area}
 		COMMAND /usr/bin/python3 -m pytest -q -p no:cacheprovider
 			${CMAKE_CURRENT_SOURCE_DIR}/test_daemon_${area}.py)

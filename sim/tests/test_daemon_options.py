@@ -122,6 +122,7 @@ def test_options_capabilities_are_json_of_type_rpmsg(run: Run) -> None:
         "sandbox",
         "log-level",
         "once",
+        "poll",
     }
     assert capabilities["version"] == run("--version").stdout.split()[1]
 
