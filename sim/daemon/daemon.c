@@ -315,8 +315,11 @@ static int open_front_ends(struct daemon *daemon)
 static int start_front_ends(struct daemon *daemon)
 {
 	for (struct instance *i = daemon->registry.first; i; i = i->next) {
-		int ret = instance_start(i, &daemon->loop, daemon->options->once,
-					 daemon->options->poll, &instance_ops, daemon);
+		int ret;
+
+		instance_poll(i, daemon->options->poll);
+		ret = instance_start(i, &daemon->loop, daemon->options->once, &instance_ops,
+				     daemon);
 
 		if (ret) {
 			log_error("%s: cannot serve: %s", i->name, strerror(-ret));

@@ -227,14 +227,13 @@ int instance_init(struct instance *instance, const char *name, const struct remo
 	return ret;
 }
 
-int instance_start(struct instance *instance, uv_loop_t *loop, bool once, uint64_t poll,
+int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
 		   const struct instance_ops *ops, void *ops_ctx)
 {
 	int ret;
 
 	instance->loop = loop;
 	instance->once = once;
-	instance->poll = (struct instance_poll){.longest = poll, .wait = poll};
 	instance->ops = ops;
 	instance->ops_ctx = ops_ctx;
 	uv_idle_init(loop, &instance->run);

@@ -118,14 +118,20 @@ int instance_init(struct instance *instance, const char *name, const struct remo
  * @instance: instance whose listener has a socket, or that has a connected_fd
  * @loop: event loop
  * @once: serve one front-end
- * @poll: nanoseconds that queues are looked at before sleeping; 0: at once
  * @ops: callbacks, kept by reference
  * @ops_ctx: passed to each
  *
  * Return: 0 or negative errno.
  */
-int instance_start(struct instance *instance, uv_loop_t *loop, bool once, uint64_t poll,
+int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
 		   const struct instance_ops *ops, void *ops_ctx);
+
+/**
+ * instance_poll() - look at the queues for a while before sleeping
+ * @instance: instance
+ * @longest: nanoseconds at the most; 0: sleep at once, as it does unless told otherwise
+ */
+void instance_poll(struct instance *instance, uint64_t longest);
 
 /**
  * instance_schedule() - the remote may have work: run it in this turn of the loop

@@ -42,6 +42,11 @@ static bool to_be_interrupted(const struct instance *instance)
 	return instance->memory_lost || instance->life_asked != 0;
 }
 
+void instance_poll(struct instance *instance, uint64_t longest)
+{
+	instance->poll = (struct instance_poll){.longest = longest, .wait = longest};
+}
+
 bool instance_poll_turn(struct instance *instance)
 {
 	struct instance_poll *poll = &instance->poll;
