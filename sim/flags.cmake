@@ -41,8 +41,13 @@ if(FUZZ)
 		message(FATAL_ERROR "FUZZ=ON needs clang, the compiler is ${CMAKE_C_COMPILER}: "
 			"use the preset fuzz")
 	endif()
-	list(APPEND sanitize_flags -fsanitize=fuzzer-no-link)
+	list(APPEND sanitize_flags ${FUZZ_INSTRUMENTATION})
 	target_compile_definitions(testbench_flags INTERFACE TESTBENCH_READ_HOOK)
+endif()
+if(COVERAGE_MAP)
+	list(APPEND sanitize_flags -fprofile-instr-generate -fcoverage-mapping)
+	# What the linker then leaves out of a program cannot be reached in it.
+	target_compile_options(testbench_flags INTERFACE -ffunction-sections)
 endif()
 if(COVERAGE)
 	list(APPEND sanitize_flags --coverage)
@@ -51,7 +56,7 @@ target_compile_options(testbench_flags INTERFACE ${sanitize_flags})
 target_link_options(testbench_flags INTERFACE ${sanitize_flags})
 
 # Checked libc calls only work on optimised code, and fight with the sanitizers.
-if(SANITIZE STREQUAL "none" AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+if(SANITIZE STREQUAL "none" AND NOT FUZZ AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
 	target_compile_options(testbench_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A target without an engine, for any compiler: runs files, all files of folders, prints them as
- * readable operations, or describes the target.
+ * A target without an engine, for any compiler: runs files, all files of folders, runs each twice
+ * and compares coverage, prints them as readable operations, or describes the target.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,9 +11,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/counters.h"
 #include "common/target.h"
 
 #define INPUT_LIMIT (1 << 20)
+
+enum what { WHAT_RUN, WHAT_DECODE, WHAT_TWICE };
+
+static unsigned int unsteady; /* inputs of which two runs differed */
 
 static uint8_t *read_file(const char *path, size_t *size)
 {
@@ -34,13 +39,26 @@ static uint8_t *read_file(const char *path, size_t *size)
 	return data;
 }
 
-static unsigned int run_file(const char *path, bool decode)
+static void run_twice(const char *path, const uint8_t *data, size_t size)
+{
+	long differ = counters_compare(&fuzz_target, data, size);
+
+	if (differ == 0)
+		return;
+	fprintf(stderr, "%s %s: %ld edges were passed more often in one run than in the other\n",
+		fuzz_target.name, path, differ);
+	unsteady++;
+}
+
+static unsigned int run_file(const char *path, enum what what)
 {
 	static struct oplist list;
 	size_t size;
 	uint8_t *data = read_file(path, &size);
 
-	if (!decode) {
+	if (what == WHAT_TWICE) {
+		run_twice(path, data, size);
+	} else if (what == WHAT_RUN) {
 		/* Said before, so that the last line names the file that ends the process. */
 		printf("%s %s\n", fuzz_target.name, path);
 		fflush(stdout);
@@ -59,7 +77,7 @@ static unsigned int run_file(const char *path, bool decode)
 	return 1;
 }
 
-static unsigned int run_path(const char *path, bool decode)
+static unsigned int run_path(const char *path, enum what what)
 {
 	struct dirent **entries;
 	unsigned int files = 0;
@@ -71,14 +89,14 @@ static unsigned int run_path(const char *path, bool decode)
 		exit(2);
 	}
 	if (!S_ISDIR(status.st_mode))
-		return run_file(path, decode);
+		return run_file(path, what);
 	count = scandir(path, &entries, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
 		char inner[4096];
 
 		if (entries[i]->d_name[0] != '.') {
 			snprintf(inner, sizeof(inner), "%s/%s", path, entries[i]->d_name);
-			files += run_path(inner, decode);
+			files += run_path(inner, what);
 		}
 		free(entries[i]);
 	}
@@ -118,28 +136,51 @@ static void describe(void)
 	printf("}\n");
 }
 
+/* Inputs of the command line, or of what was named there. */
+static unsigned int run_all(char **paths, enum what what)
+{
+	unsigned int files = 0;
+
+	/* What a target sets up once in a process is no difference between two inputs. */
+	if (what == WHAT_TWICE && *paths != NULL)
+		(void)fuzz_target.run((const uint8_t *)"", 0);
+	for (; *paths != NULL; paths++)
+		files += run_path(*paths, what);
+	return files;
+}
+
 int main(int argc, char **argv)
 {
-	bool decode = argc > 1 && strcmp(argv[1], "--decode") == 0;
-	unsigned int files = 0;
+	enum what what = WHAT_RUN;
+	unsigned int files;
 
 	if (argc == 2 && strcmp(argv[1], "--describe") == 0) {
 		describe();
 		return 0;
 	}
-	if (argc < 2 + decode || (argv[1][0] == '-' && !decode)) {
-		fprintf(stderr, "usage: %s [--decode] FILE|FOLDER...\n       %s --describe\n",
+	if (argc > 1 && strcmp(argv[1], "--decode") == 0)
+		what = WHAT_DECODE;
+	else if (argc > 1 && strcmp(argv[1], "--twice") == 0)
+		what = WHAT_TWICE;
+	if (argc < 2 + (what != WHAT_RUN) || (argv[1][0] == '-' && what == WHAT_RUN)) {
+		fprintf(stderr,
+			"usage: %s [--decode|--twice] FILE|FOLDER...\n       %s --describe\n",
 			argv[0], argv[0]);
 		return 2;
 	}
-	for (int i = 1 + decode; i < argc; i++)
-		files += run_path(argv[i], decode);
+	if (what == WHAT_TWICE && counters_size() == 0) {
+		fprintf(stderr, "%s: this build counts no coverage; use preset fuzz\n", argv[0]);
+		return 2;
+	}
+	files = run_all(argv + 1 + (what != WHAT_RUN), what);
 	/* A replay of nothing shows nothing. */
 	if (files == 0) {
 		fprintf(stderr, "%s: there is no file in what was named\n", argv[0]);
 		return 2;
 	}
-	if (!decode)
+	if (what == WHAT_RUN)
 		printf("%s: %u inputs, none broke a rule\n", fuzz_target.name, files);
-	return 0;
+	else if (what == WHAT_TWICE && unsteady == 0)
+		printf("%s: %u inputs, each covered the same twice\n", fuzz_target.name, files);
+	return unsteady != 0;
 }
