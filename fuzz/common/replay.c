@@ -141,9 +141,6 @@ static unsigned int run_all(char **paths, enum what what)
 {
 	unsigned int files = 0;
 
-	/* What a target sets up once in a process is no difference between two inputs. */
-	if (what == WHAT_TWICE && *paths != NULL)
-		(void)fuzz_target.run((const uint8_t *)"", 0);
 	for (; *paths != NULL; paths++)
 		files += run_path(*paths, what);
 	return files;
@@ -172,6 +169,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: this build counts no coverage; use preset fuzz\n", argv[0]);
 		return 2;
 	}
+	/* What a target sets up once in a process is no difference between two inputs. */
+	if (what == WHAT_TWICE)
+		(void)run_all(argv + 2, WHAT_RUN);
 	files = run_all(argv + 1 + (what != WHAT_RUN), what);
 	/* A replay of nothing shows nothing. */
 	if (files == 0) {

@@ -39,7 +39,7 @@ def fewest(parts: Sequence[Part], fails: Callable[[list[Part]], bool]) -> list[P
 
 
 def plainer(item: Item) -> list[Item]:
-    """The same operation with one thing less."""
+    """The same operation with one field smaller."""
     variants = []
     for number, value in enumerate(item.values):
         for simple in (0, 1):
@@ -47,9 +47,6 @@ def plainer(item: Item) -> list[Item]:
                 values = (*item.values[:number], simple, *item.values[number + 1 :])
                 variants.append(replace(item, values=values))
                 break
-    for length in sorted({0, len(item.tail) // 2}):
-        if length < len(item.tail):
-            variants.append(replace(item, tail=item.tail[:length]))
     return variants
 
 
@@ -68,6 +65,13 @@ def shrink_list(schema: Schema, data: bytes, fails: Callable[[bytes], bool]) -> 
                 if fails(oplist.encode(schema, trial)):
                     items, changed = trial, True
                     break
+
+        def with_tail(tail: list[int], number: int = number) -> list[Item]:
+            return [*items[:number], replace(items[number], tail=bytes(tail)), *items[number + 1 :]]
+
+        if items[number].tail:
+            tail = fewest(items[number].tail, lambda left: fails(oplist.encode(schema, with_tail(left))))
+            items = with_tail(tail)
     return oplist.encode(schema, items)
 
 
