@@ -131,6 +131,7 @@ static const struct oplist_schema schema = {
 struct state {
 	struct station st;
 	bool guilty; /* the host may be blamed */
+	bool writes; /* a fault has the device write where it may not */
 };
 
 static void on_violation(void *ctx, const struct violation_record *record)
@@ -140,6 +141,18 @@ static void on_violation(void *ctx, const struct violation_record *record)
 	ORACLE("innocent-host", state->guilty, "%s (%s): queue %d, expected %llu, seen %llu",
 	       violation_name(record->what), violation_requirement(record->what), record->queue,
 	       (unsigned long long)record->expected, (unsigned long long)record->seen);
+}
+
+/* The device is about to do something, and has done it. */
+static void before(const struct state *state)
+{
+	outside_before(&state->st.instance.backend);
+}
+
+static void after(const struct state *state)
+{
+	if (!state->writes)
+		outside_after(&state->st.instance.backend);
 }
 
 /* ---- the guest ---------------------------------------------------------------------------- */
@@ -168,9 +181,9 @@ static void handshake(struct state *state, const struct oplist_item *item)
 	if (setup.buffers == 0)
 		state->guilty = true;
 	/* The guest makes its rings anew during a handshake; before that it only looks on. */
-	outside_before(&state->st.instance.backend);
+	before(state);
 	station_leave(&state->st);
-	outside_after(&state->st.instance.backend);
+	after(state);
 	(void)station_handshake(&state->st, &setup);
 }
 
@@ -358,6 +371,8 @@ static void owner_op(struct state *state, const struct oplist_item *item)
 		break;
 	case OP_FAULT:
 		go_wild(state);
+		if (oplist_get(&schema, item, 0) == FAULT_RING_WRITE_READABLE)
+			state->writes = true;
 		act_fault(instance->remote, &schema, item);
 		break;
 	case OP_SEND:
@@ -461,16 +476,16 @@ static int run(const uint8_t *data, size_t size)
 		bool watched = !is_of_guest(item->code);
 
 		if (watched)
-			outside_before(&state.st.instance.backend);
+			before(&state);
 		one_op(&state, item);
 		if (watched)
-			outside_after(&state.st.instance.backend);
+			after(&state);
 		station_check(&state.st);
 	}
-	outside_before(&state.st.instance.backend);
+	before(&state);
 	ORACLE("rest", station_turns(&state.st, MAX_TURNS), "not at rest after %d turns",
 	       MAX_TURNS);
-	outside_after(&state.st.instance.backend);
+	after(&state);
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
 		while (station_take(&state.st, i))
 			;

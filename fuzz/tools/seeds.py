@@ -16,6 +16,7 @@ from rpmsg_conformance.virtio import golden
 from rpmsg_conformance.virtio.codec import Order
 
 from fuzz.tools import oplist
+from fuzz.tools.adapt import to_session
 from fuzz.tools.oplist import Schema
 from fuzz.tools.project import FUZZ, ROOT, Problem, Target, schema, targets
 
@@ -57,6 +58,18 @@ def golden_messages(target: Target, known: Schema | None) -> Iterator[tuple[str,
             yield message.name, oplist.encode(known, [raw_request(known, message.data)])
 
 
+def of_remote(target: Target, programs: Path) -> Iterator[tuple[str, bytes]]:
+    """Those of target remote, for target session; what is longer than it reads is cut."""
+    remote, session = schema(programs, "remote"), schema(programs, "session")
+    if target.name != "session" or remote is None or session is None:
+        return
+    for name, data in written(targets()["remote"], remote):
+        items = to_session(oplist.decode(remote, data), session)[: oplist.MAX_ITEMS]
+        while len(made := oplist.encode(session, items)) > target.longest:
+            items = items[: len(items) * target.longest // len(made)]
+        yield f"remote-{name}", made
+
+
 def raw_request(known: Schema, data: bytes) -> oplist.Item:
     """A message of a front-end as operation `raw` of target vhost_user."""
     request, flags, _ = struct.unpack_from("<III", data)
@@ -76,7 +89,12 @@ def example_scenarios(target: Target) -> Iterator[tuple[str, bytes]]:
 def of(target: Target, programs: Path) -> dict[str, bytes]:
     """All seeds of a target, by the name of their file in fuzz/corpus."""
     known = schema(programs, target.name)
-    found = [*written(target, known), *golden_messages(target, known), *example_scenarios(target)]
+    found = [
+        *written(target, known),
+        *golden_messages(target, known),
+        *example_scenarios(target),
+        *of_remote(target, programs),
+    ]
     result: dict[str, bytes] = {}
     for name, data in found:
         if len(data) > target.longest:
