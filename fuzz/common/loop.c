@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "common/loop.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,9 +31,12 @@ struct handle {
 
 static struct handle handles[MAX_HANDLES];
 static unsigned int handle_count;
+static bool loop_active;
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 void __wrap_log_write(enum log_level level, const char *format, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __real_open(const char *path, int flags, ...);
 uint64_t __wrap_uv_hrtime(void);
 void __wrap_uv_update_time(uv_loop_t *loop);
 int __wrap_uv_idle_init(uv_loop_t *loop, uv_idle_t *idle);
@@ -81,6 +85,21 @@ void __wrap_log_write(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+}
+
+/* No input gets hold of a file. */
+int __wrap_open(const char *path, int flags, ...)
+{
+	va_list args;
+	unsigned int mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, unsigned int);
+	va_end(args);
+	if (!loop_active)
+		return __real_open(path, flags, mode);
+	errno = EACCES;
+	return -1;
 }
 
 uint64_t __wrap_uv_hrtime(void)
@@ -233,6 +252,7 @@ static void forget_closed(void)
 void loop_begin(void)
 {
 	handle_count = 0;
+	loop_active = true;
 }
 
 bool loop_turn(void)
@@ -251,6 +271,7 @@ bool loop_turn(void)
 
 void loop_end(void)
 {
+	loop_active = false;
 	forget_closed();
 	ORACLE("loop-handles", handle_count == 0, "%u handles were not closed", handle_count);
 }
