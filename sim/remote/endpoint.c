@@ -8,10 +8,11 @@
 
 #define FIRST_BITS 6 /* 64 slots */
 #define NO_NUMBER UINT32_MAX
-#define CACHE_LINE 64
 
 _Static_assert(sizeof(struct service) + 2 * sizeof(struct endpoint_slot) <= 64,
 	       "an endpoint takes more than 64 bytes of what messages touch");
+_Static_assert(sizeof(struct endpoint_place) == ENDPOINT_LINE,
+	       "a place is more than one cache line");
 
 static uint32_t slot_count(const struct endpoint_table *table)
 {
@@ -30,11 +31,22 @@ static uint32_t home_of(const struct endpoint_table *table, uint32_t addr)
 static struct endpoint_slot *new_slots(unsigned int bits)
 {
 	size_t bytes = sizeof(struct endpoint_slot) << bits;
-	struct endpoint_slot *slots = aligned_alloc(CACHE_LINE, bytes);
+	struct endpoint_slot *slots = aligned_alloc(ENDPOINT_LINE, bytes);
 
 	if (slots != NULL)
 		memset(slots, 0, bytes);
 	return slots;
+}
+
+/* From the first byte of a cache line on, and not touched: that would make it resident. */
+static int new_places(struct endpoint_table *table)
+{
+	uintptr_t start;
+
+	table->places_memory = calloc(table->place_count + 1, sizeof(*table->places));
+	start = (uintptr_t)table->places_memory;
+	table->places = (void *)((start + ENDPOINT_LINE - 1) / ENDPOINT_LINE * ENDPOINT_LINE);
+	return table->places_memory != NULL ? 0 : -ENOMEM;
 }
 
 int endpoint_table_init(struct endpoint_table *table, uint32_t max)
@@ -45,6 +57,7 @@ int endpoint_table_init(struct endpoint_table *table, uint32_t max)
 	 * the name service's is among them.
 	 */
 	table->dynamic_words = (max + 1) / 64 + 1;
+	table->place_count = table->dynamic_words * 64;
 	table->first_dynamic = RPMSG_ADDR_FIRST_DYNAMIC;
 	table->bits = FIRST_BITS;
 	table->max = max;
@@ -52,7 +65,8 @@ int endpoint_table_init(struct endpoint_table *table, uint32_t max)
 	table->slots = new_slots(table->bits);
 	table->services = calloc(max, sizeof(*table->services));
 	table->dynamic = calloc(table->dynamic_words, sizeof(*table->dynamic));
-	if (table->slots == NULL || table->services == NULL || table->dynamic == NULL) {
+	if (new_places(table) != 0 || table->slots == NULL || table->services == NULL ||
+	    table->dynamic == NULL) {
 		endpoint_table_fini(table);
 		return -ENOMEM;
 	}
@@ -61,6 +75,7 @@ int endpoint_table_init(struct endpoint_table *table, uint32_t max)
 
 void endpoint_table_fini(struct endpoint_table *table)
 {
+	free(table->places_memory);
 	free(table->slots);
 	free(table->services);
 	free(table->dynamic);
@@ -78,7 +93,7 @@ static uint32_t find_slot(const struct endpoint_table *table, uint32_t addr)
 	return at;
 }
 
-struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr)
+struct service *endpoint_find_slot(const struct endpoint_table *table, uint32_t addr)
 {
 	uint32_t number = table->slots[find_slot(table, addr)].number;
 
@@ -87,23 +102,25 @@ struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr)
 
 /* ---- which dynamic addresses are free --------------------------------------------------- */
 
-static bool is_tracked(const struct endpoint_table *table, uint32_t addr)
+static bool has_place(const struct endpoint_table *table, uint32_t addr)
 {
-	return addr >= table->first_dynamic &&
-	       (addr - table->first_dynamic) / 64 < table->dynamic_words;
+	return addr - table->first_dynamic < table->place_count;
 }
 
 static void mark_bound(struct endpoint_table *table, uint32_t addr)
 {
 	uint32_t bit = addr - table->first_dynamic;
 
-	if (is_tracked(table, addr))
+	if (has_place(table, addr))
 		table->dynamic[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
 void endpoint_table_base(struct endpoint_table *table, uint32_t first)
 {
 	table->first_dynamic = first;
+	/* All places are zero: of those only the one of address 0 would seem to be bound. */
+	if (first == 0)
+		table->places[0].service.addr = RPMSG_ADDR_ANY;
 	mark_bound(table, RPMSG_ADDR_NS);
 }
 
@@ -111,7 +128,7 @@ static void mark_free(struct endpoint_table *table, uint32_t addr)
 {
 	uint32_t bit = addr - table->first_dynamic;
 
-	if (!is_tracked(table, addr))
+	if (!has_place(table, addr))
 		return;
 	table->dynamic[bit / 64] &= ~(UINT64_C(1) << bit % 64);
 	if (bit / 64 < table->dynamic_hint)
@@ -148,37 +165,46 @@ static int grow(struct endpoint_table *table)
 	return 0;
 }
 
-int endpoint_bind(struct endpoint_table *table, uint32_t addr, struct service **service)
+static int bind_slot(struct endpoint_table *table, uint32_t addr, struct service **service)
 {
 	uint32_t at, number;
 
-	assert(table->services != NULL); /* an initialised table */
-	if (endpoint_find(table, addr) != NULL)
-		return -EADDRINUSE;
-	if (table->count == table->max)
-		return -ENOSPC;
-	if (table->count == slot_count(table) / 2 && grow(table) != 0)
+	if (table->slots_used == slot_count(table) / 2 && grow(table) != 0)
 		return -ENOMEM;
-
 	number = table->free;
 	if (number != NO_NUMBER)
 		table->free = table->services[number].addr;
 	else
 		number = table->fresh++;
-	*service = &table->services[number];
-	memset(*service, 0, sizeof(**service));
-	(*service)->addr = addr;
-	(*service)->peer = RPMSG_ADDR_ANY;
-
 	at = find_slot(table, addr);
 	table->slots[at].addr = addr;
 	table->slots[at].number = number + 1;
+	table->slots_used++;
+	*service = &table->services[number];
+	return 0;
+}
+
+int endpoint_bind(struct endpoint_table *table, uint32_t addr, struct service **service)
+{
+	assert(table->services != NULL); /* an initialised table */
+	if (endpoint_find(table, addr) != NULL)
+		return -EADDRINUSE;
+	if (table->count == table->max)
+		return -ENOSPC;
+	if (has_place(table, addr))
+		*service = &table->places[addr - table->first_dynamic].service;
+	else if (bind_slot(table, addr, service) != 0)
+		return -ENOMEM;
+
+	memset(*service, 0, sizeof(**service));
+	(*service)->addr = addr;
+	(*service)->peer = RPMSG_ADDR_ANY;
 	table->count++;
 	mark_bound(table, addr);
 	return 0;
 }
 
-void endpoint_unbind(struct endpoint_table *table, struct service *service)
+static void unbind_slot(struct endpoint_table *table, struct service *service)
 {
 	uint32_t mask = slot_count(table) - 1;
 	uint32_t hole = find_slot(table, service->addr);
@@ -194,42 +220,71 @@ void endpoint_unbind(struct endpoint_table *table, struct service *service)
 		}
 	}
 	table->slots[hole].number = 0;
-	table->count--;
-	mark_free(table, service->addr);
+	table->slots_used--;
 	service->addr = table->free;
 	table->free = number;
 }
 
+void endpoint_unbind(struct endpoint_table *table, struct service *service)
+{
+	uint32_t addr = service->addr;
+
+	table->count--;
+	mark_free(table, addr);
+	if (has_place(table, addr))
+		service->addr = ~addr;
+	else
+		unbind_slot(table, service);
+}
+
 /* ---- walking ---------------------------------------------------------------------------- */
 
-static int compare_keys(const void *a, const void *b)
+static int compare_services(const void *a, const void *b)
 {
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	uint32_t left = (*(struct service *const *)a)->addr;
+	uint32_t right = (*(struct service *const *)b)->addr;
 
 	return left < right ? -1 : left > right;
+}
+
+/* All that are bound, in any order. Return: how many. */
+static uint32_t collect(const struct endpoint_table *table, const struct service **services)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < slot_count(table); i++) {
+		if (table->slots[i].number != 0)
+			services[count++] = &table->services[table->slots[i].number - 1];
+	}
+	for (uint32_t word = 0; word < table->dynamic_words; word++) {
+		for (uint64_t bits = table->dynamic[word]; bits != 0; bits &= bits - 1) {
+			uint32_t place = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			const struct service *service = &table->places[place].service;
+
+			/* The name service's address is taken without an endpoint. */
+			if (service->addr == table->first_dynamic + place)
+				services[count++] = service;
+		}
+	}
+	return count;
 }
 
 int endpoint_walk(const struct endpoint_table *table,
 		  int (*each)(void *ctx, const struct service *service), void *ctx)
 {
-	uint64_t *keys; /* address, and number of the service in the low half */
-	uint32_t count = 0;
+	const struct service **services;
+	uint32_t count;
 	int ret = 0;
 
 	if (table->count == 0)
 		return 0;
-	keys = malloc(table->count * sizeof(*keys));
-	if (keys == NULL)
+	services = malloc(table->count * sizeof(*services));
+	if (services == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < slot_count(table); i++) {
-		const struct endpoint_slot *slot = &table->slots[i];
-
-		if (slot->number != 0)
-			keys[count++] = (uint64_t)slot->addr << 32 | (slot->number - 1);
-	}
-	qsort(keys, count, sizeof(*keys), compare_keys);
+	count = collect(table, services);
+	qsort(services, count, sizeof(*services), compare_services);
 	for (uint32_t i = 0; i < count && ret == 0; i++)
-		ret = each(ctx, &table->services[(uint32_t)keys[i]]);
-	free(keys);
+		ret = each(ctx, services[i]);
+	free(services);
 	return ret;
 }

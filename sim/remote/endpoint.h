@@ -2,16 +2,21 @@
 /*
  * The endpoints of a remote: address -> service instance, and which addresses are free.
  *
- * What every message touches is kept small: a slot of 8 bytes in an open-addressing table,
- * eight of them to a cache line, and 48 bytes of the endpoint itself; with the table at most
- * half full these are 64 bytes an endpoint. All else lies in struct service_info.
+ * What every message touches is kept small. An endpoint with a dynamic address lies at the
+ * place of its address, in one cache line of its own. Any other one is found through a slot of 8
+ * bytes in an open-addressing table, eight of them to a cache line, and takes 48 bytes; with the
+ * table at most half full these are 64 bytes an endpoint, too. All else lies in struct
+ * service_info.
  */
 #ifndef REMOTE_ENDPOINT_H
 #define REMOTE_ENDPOINT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "remote/remote.h"
+
+#define ENDPOINT_LINE 64 /* bytes of a cache line */
 
 struct service_info;
 
@@ -31,17 +36,26 @@ struct endpoint_slot {
 	uint32_t number; /* of the service, plus 1; 0: slot is empty */
 };
 
+/* The place of a dynamic address. Its service has another address while none is bound there. */
+struct endpoint_place {
+	_Alignas(ENDPOINT_LINE) struct service service;
+};
+
 struct endpoint_table {
+	struct endpoint_place *places; /* of dynamic addresses; untouched until first bound */
+	uint32_t first_dynamic;
+	uint32_t place_count;
 	struct endpoint_slot *slots; /* a power of two of them */
-	struct service *services;    /* max of them; untouched until first bound */
+	struct service *services;    /* without a place, max of them; untouched until first bound */
+	void *places_memory;	     /* places is the first cache line in it */
 	uint64_t *dynamic;	     /* one bit an address from first_dynamic: bound */
 	unsigned int bits;	     /* log2 of the number of slots */
+	uint32_t dynamic_words;
+	uint32_t slots_used;
 	uint32_t count;
 	uint32_t max;
-	uint32_t fresh; /* services below this number were bound at some time */
-	uint32_t free;	/* number of an unbound one of them, or UINT32_MAX */
-	uint32_t first_dynamic;
-	uint32_t dynamic_words;
+	uint32_t fresh;	       /* services below this number were bound at some time */
+	uint32_t free;	       /* number of an unbound one of them, or UINT32_MAX */
 	uint32_t dynamic_hint; /* no word before it has a free bit */
 };
 
@@ -70,13 +84,31 @@ void endpoint_table_base(struct endpoint_table *table, uint32_t first);
 void endpoint_table_fini(struct endpoint_table *table);
 
 /**
+ * endpoint_find_slot() - endpoint_find() for an address that has no place of its own
+ * @table: table
+ * @addr: any value
+ *
+ * Return: service, or NULL.
+ */
+struct service *endpoint_find_slot(const struct endpoint_table *table, uint32_t addr);
+
+/**
  * endpoint_find() - who listens at an address?
  * @table: table
  * @addr: any value
  *
  * Return: service, or NULL.
  */
-struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr);
+static inline struct service *endpoint_find(const struct endpoint_table *table, uint32_t addr)
+{
+	uint32_t place = addr - table->first_dynamic;
+	struct service *service;
+
+	if (__builtin_expect(place >= table->place_count, 0))
+		return endpoint_find_slot(table, addr);
+	service = &table->places[place].service;
+	return service->addr == addr ? service : NULL;
+}
 
 /**
  * endpoint_lowest_free() - lowest free dynamic address
