@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rpmsg_conformance import lies
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet, shorten
 from rpmsg_conformance.jsonlines import ConnectionLost, JsonLineConnection
 
@@ -294,7 +295,7 @@ class AgentClient:
         """The answer with this ID if it has come."""
         with self._connection.changed:
             message = self._replies.pop(request_id, None)
-        return None if message is None else Reply(command, message)
+        return None if message is None else Reply(command, lies.reply(command, message))
 
     def wait_reply(self, request_id: int, command: str, timeout: float) -> Reply:
         """See Pending.wait()."""
@@ -308,7 +309,7 @@ class AgentClient:
         if message is None:
             self._silent = True
             raise GuestWedged(f"{command}: the guest agent did not answer within {scaled:g} s")
-        return Reply(command, message)
+        return Reply(command, lies.reply(command, message))
 
     def close(self) -> None:
         """Close the connection and the transcript."""

@@ -15,7 +15,7 @@ import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -252,8 +252,14 @@ class ConformPlugin:
         self.harness.append(f"{excinfo.typename}: {excinfo.value}")
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
         """A case that cannot or need not be run is judged without its fixtures."""
+        return self.run_case(item, nextitem)
+
+    def run_case(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Judge a case that is not to be run; None leaves the case to pytest."""
         case = self._cases[item.nodeid]
         why = None
         outcome = Outcome.BLOCKED
@@ -298,8 +304,12 @@ class ConformPlugin:
         """Give the case its deadline."""
         marker = item.get_closest_marker("deadline")
         seconds = (marker.args[0] if marker else CASE_SECONDS) * self._factor
-        with _deadline(seconds):
+        with _deadline(seconds), self.around_call(item):
             yield
+
+    def around_call(self, item: pytest.Item) -> AbstractContextManager[None]:
+        """What is in force during the case's own steps, beside its deadline."""
+        return nullcontext()
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(

@@ -10,11 +10,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rpmsg_conformance import processes
+from rpmsg_conformance import lies, processes
 from rpmsg_conformance.expect import Unmet
 from rpmsg_conformance.jsonlines import ConnectionLost, JsonLineConnection
 
@@ -157,7 +157,7 @@ class SimulatorClient:
 
     def stats(self) -> dict[str, Any]:
         """Counters and state."""
-        return self.call("stats")
+        return lies.counters(self.call("stats"))
 
     def mark(self) -> int:
         """A position behind every event that has happened, for events() and wait_event()."""
@@ -168,7 +168,8 @@ class SimulatorClient:
     def events(self, type: str | None = None, since: int = 0, **fields: Any) -> list[Event]:
         """All events that have happened after ``since``, of this type and with these values."""
         self._catch_up()
-        return [e for e in self._seen(since) if type in (None, e.type) and e.matches(fields)]
+        found = [e for e in self._seen(since) if type in (None, e.type) and e.matches(fields)]
+        return [] if lies.told == lies.NO_EVENTS else [_as_told(event) for event in found]
 
     def wait_event(
         self,
@@ -224,7 +225,7 @@ class SimulatorClient:
                 wanted if count == 1 else f"{count} times {wanted}",
                 f"{len(found)} within {scaled:g} s; last events: {'; '.join(last) or 'none'}",
             )
-        return result
+        return [_as_told(event) for event in result]
 
     def history(self) -> list[Event]:
         """Every event that was received so far, also after close()."""
@@ -262,6 +263,13 @@ class SimulatorClient:
             self._replies[message["id"]] = message
         else:
             raise ValueError(f"neither an event nor a reply: {str(message)[:120]}")
+
+
+def _as_told(event: Event) -> Event:
+    """An event as a case gets to see it: as it was, unless the case is lied to."""
+    if lies.told is None:
+        return event
+    return replace(event, fields=lies.event(event.type, event.fields))
 
 
 class Simulator:

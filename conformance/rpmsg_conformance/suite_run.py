@@ -237,7 +237,12 @@ class SuiteRun:
             path = self.baseline_path
             return baseline.load(path, self.requirements, cases) if path else Baseline()
 
-        return ConformPlugin(
+        kind: type[ConformPlugin] = ConformPlugin
+        if getattr(options, "self_check", False):
+            from rpmsg_conformance.self_check import SelfCheckPlugin
+
+            kind = SelfCheckPlugin
+        return kind(
             catalogue=self.requirements,
             select=options.select,
             exclude=options.exclude,

@@ -61,6 +61,7 @@ def test_cli_list_shows_requirements_and_cases(capsys: pytest.CaptureFixture[str
     assert lines[0].startswith("UA-003  must ")
     assert [line.strip() for line in lines[1:]] == [
         "test_userspace_second_open_is_ebusy",
+        "test_userspace_second_open_of_a_created_endpoint_is_ebusy",
         "test_userspace_open_succeeds_again_after_close",
     ]
 
