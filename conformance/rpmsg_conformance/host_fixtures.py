@@ -225,7 +225,7 @@ def open_kernel_api(host: HostTarget, link: Link) -> KernelApi:
     module = host.kernel_module()
     if module is None:
         pytest.skip(f"no module can be built for the kernel of {host.bundle.name}; --kmod names one")
-    load_module(link.agent, module)
+    load_module(link.agent, module, host.module_parameters)
     api = KernelApi(link.agent, link.device)
     api.begin()
     return api

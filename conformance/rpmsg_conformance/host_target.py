@@ -37,6 +37,8 @@ class HostTarget:
     """What this guest is for, when it is not the one that most cases run on."""
     find_module: Callable[[], Path] | None = None
     """Builds or finds the module of conformance/kmod; None for a guest that has no such thing."""
+    module_parameters: str = ""
+    """What that module is loaded with."""
 
     def __post_init__(self) -> None:
         self._module: Path | TargetUnreachable | None = None

@@ -321,7 +321,7 @@ def _word(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def load_module(agent: AgentClient, module: Path) -> None:
+def load_module(agent: AgentClient, module: Path, parameters: str = "") -> None:
     """Put the module into the guest and load it, unless it is there. Raises Blocked."""
     if agent.exists(DEVICE):
         return
@@ -330,7 +330,7 @@ def load_module(agent: AgentClient, module: Path) -> None:
     for begin in range(0, len(content), _CHUNK):
         agent.write(fd, content[begin : begin + _CHUNK]).expect_success()
     agent.close_fd(fd)
-    loaded = agent.try_call("insmod", path=MODULE_PATH, params="")
+    loaded = agent.try_call("insmod", path=MODULE_PATH, params=parameters)
     if not loaded.ok:
         raise Blocked(f"the guest refuses {module.name}: {loaded.describe()}")
     agent.expect_path(DEVICE)

@@ -93,6 +93,8 @@ LIES: Final = (
 
 def judge(target: HostTarget, lie: Lie, module: Path, report: Path) -> list[str]:
     """What is wrong with the cases that meet this lie; an empty list when they notice it."""
+    # Further guests, of long waits, are booted while it is judged, and load the module themselves.
+    target.module_parameters = f"lie={lie.name}"
     agent = target.guest().agent
     load_module(agent, module)
     agent.write_file(PARAMETER, lie.name).expect_success()
