@@ -122,7 +122,7 @@ class AgentClient:
         if hello is not None and hello.get("version") != PROTOCOL_VERSION:
             raise AgentProtocolError(
                 f"the agent speaks version {hello.get('version')} of its protocol, "
-                f"this program {PROTOCOL_VERSION}: rebuild the guest's image"
+                f"this program {PROTOCOL_VERSION}: take the agent of this build"
             )
         return hello
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from rpmsg_conformance import __version__, baseline, catalogue, checker, coverage, processes
 from rpmsg_conformance import other_guest, report_matrix
+from rpmsg_conformance.board import Board, ExecError, parse_exec
 from rpmsg_conformance.catalogue import Side
 from rpmsg_conformance.expect import TargetUnreachable
 from rpmsg_conformance.guest import TRANSPORTS, run_script
 from rpmsg_conformance.host_guests import run_guests
+from rpmsg_conformance.link import CHAR_CHANNEL
 from rpmsg_conformance.plan import SelectionError
 from rpmsg_conformance.remote_target import LaunchError, RemoteTarget, parse_launch
 from rpmsg_conformance.results import EXIT_UNREACHABLE, EXIT_USAGE
@@ -57,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (
         UsageError,
         LaunchError,
+        ExecError,
         catalogue.CatalogueError,
         baseline.BaselineError,
         SelectionError,
@@ -159,6 +162,33 @@ def _parser() -> argparse.ArgumentParser:
     add_options(remote)
     add_plan_options(remote)
     remote.set_defaults(run=_remote)
+
+    board = suites.add_parser(
+        "chardev",
+        help="judge the user space of a board: its kernel, over channels of its firmware",
+        description="Judge the character devices of a machine that runs already, over a channel of its "
+        "firmware that sends back what it gets. There is no simulator: cases that need one are "
+        "skipped. Without --select these are the rows of user space (UA).",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    board.add_argument(
+        "--exec",
+        dest="execute",
+        metavar="COMMAND",
+        help="command whose standard input and output are those of rpmsg-agent on the board, for "
+        "instance 'ssh board ./rpmsg-agent'",
+    )
+    board.add_argument(
+        "--echo",
+        metavar="NAME",
+        default=CHAR_CHANNEL,
+        help=f"name of the channels whose other end echoes (default: {CHAR_CHANNEL})",
+    )
+    board.add_argument("--baseline", metavar="FILE", help="known deviations of this board")
+    add_options(board)
+    board.set_defaults(run=_chardev)
 
     for module in (report_matrix, coverage, checker):
         module.add_command(suites)
@@ -271,6 +301,30 @@ def _remote(options: argparse.Namespace) -> int:
         return run.list_cases()
     run.terminal.say(f"seed {options.seed}")
     return run.run(make_target)
+
+
+def _chardev(options: argparse.Namespace) -> int:
+    from rpmsg_conformance import board_fixtures
+
+    listing = options.list or options.dry_run
+    if options.execute is None and not listing:
+        raise UsageError("chardev: give --exec 'COMMAND', for instance 'ssh board ./rpmsg-agent'")
+    command = parse_exec(options.execute) if options.execute is not None else []
+    options.select = options.select or ["UA"]
+
+    def make_target(report: Path, say: Callable[[str], None]) -> DescribedTarget:
+        return Board(command, options.echo, report / "board", options.timeout_factor, say)
+
+    run = _suite_run(
+        Suite("chardev", Side.HOST, board_fixtures, cases="host"),
+        options,
+        Path(options.baseline) if options.baseline not in (None, "none") else None,
+        [
+            *(["--exec", options.execute] if options.execute is not None else []),
+            *_given(options, "echo", "baseline"),
+        ],
+    )
+    return run.list_cases() if listing else run.run(make_target)
 
 
 def _suite_run(

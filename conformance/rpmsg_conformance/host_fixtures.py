@@ -138,9 +138,19 @@ def link(request: pytest.FixtureRequest, new_link: NewLink) -> Link:
     return new_link(**(dict(marker.kwargs) if marker else {}))
 
 
+class Complaining(Protocol):
+    """A target whose kernel's complaints are told."""
+
+    known_complaints: list[tuple[str, str, str]]
+
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Tells the user."""
+
+
 def judge_behaviour(
     request: pytest.FixtureRequest,
-    host: HostTarget,
+    host: Complaining,
     links: Sequence[Link],
     found: Sequence[Complaint],
 ) -> None:

@@ -152,12 +152,13 @@ def spawn(
     argv: Sequence[str],
     *,
     name: str,
+    stdin: int = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
     death_signal: int = signal.SIGKILL,
 ) -> Child:
-    """Start ``argv`` as a registered child without standard input. Raises OSError.
+    """Start ``argv`` as a registered child, without standard input by default. Raises OSError.
 
     ``death_signal`` is what it gets when this program is gone. Only the main thread may call this:
     the kernel takes the end of the thread that started the child for the end of its parent.
@@ -174,7 +175,7 @@ def spawn(
     with _uninterrupted():
         process = subprocess.Popen(
             list(argv),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             pass_fds=pass_fds,

@@ -43,7 +43,7 @@ EXIT_SIGNAL: Final = 128
 REPORT_FILES: Final = ("report.json", "junit.xml", "report.tap", "index.html")
 
 #: Folders of a report that a run empties.
-_REPORT_FOLDERS: Final = ("cases", "guests", "remote")
+_REPORT_FOLDERS: Final = ("cases", "guests", "remote", "board")
 
 
 class UsageError(Exception):
@@ -62,16 +62,20 @@ MakeTarget = Callable[[Path, Callable[[str], None]], DescribedTarget]
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite: its folder's name, whose requirements it judges, and its fixtures."""
+    """A suite: its command, whose requirements it judges, its fixtures, and its cases.
+
+    ``cases`` names the folder where they lie, if that is not named as the command is.
+    """
 
     name: str
     side: Side
     fixtures: object
+    cases: str = ""
 
     @property
     def folder(self) -> Path:
         """Where its cases lie."""
-        return SUITES / self.name
+        return SUITES / (self.cases or self.name)
 
 
 @dataclass
