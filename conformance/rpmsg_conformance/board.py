@@ -339,6 +339,10 @@ class BoardLink(Link):
         if made:
             fd = self.open(self.control_path(), "rdwr")
             for channel in made:
+                if channel["src"] == ADDRESS_ANY:
+                    # By its name and destination alone it might be one of the firmware's.
+                    self._board.say(f"{channel['device']} stays: it has no address of its own")
+                    continue
                 agent.try_call(
                     "rpmsg_release_dev",
                     fd=fd,
