@@ -73,6 +73,24 @@ REACTIONS: Final = {
     "ignored": "goes on as if nothing had been",
     "queue-broken": "reports an error of the queue, or asks for a reset",
     "stopped": "serves this queue no more until a reset",
+    # Of a host, of which more can be seen.
+    "delivered": "gives the message to its endpoint as it was sent",
+    "cut": "gives a part of the message to its endpoint",
+    "dropped": "gives the message to nobody, and goes on",
+    "garbled": "gives its endpoint bytes that are not of this message",
+    "leaked": "gives its endpoint bytes of another endpoint's messages",
+    "channel": "makes the channel that was announced",
+    "other-channel": "makes a channel of another name or address",
+    "no-channel": "makes no channel",
+    "kept": "leaves all its channels and devices as they are",
+    "removed": "removes one channel",
+    "removed-more": "removes more than one channel",
+    "removed-internal": "removes a device of its own that is no channel of the remote's",
+    "repeated": "gives its endpoint messages of before once more",
+    "goes-on": "serves this device as before",
+    "link-lost": "serves this device no more; the next one is served",
+    "deaf": "still sends, but hears nothing more from this device",
+    "stands-still": "does nothing more at all",
 }
 
 

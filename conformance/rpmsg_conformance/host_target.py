@@ -194,6 +194,12 @@ class HostTarget:
             file.writelines(line + "\n" for line in lines)
         return lines
 
+    def recent_log(self) -> list[str]:
+        """What kernel_log() would return; it is returned by that all the same."""
+        if self._guest is None:
+            return []
+        return self._guest.agent.dmesg(self._kernel_log_mark)[0]
+
     def console_tail(self) -> list[str]:
         """The last lines of the guest's console, also when it has ended."""
         return self._guest.console_tail() if self._guest is not None else self._last_words
