@@ -20,6 +20,7 @@ from rpmsg_conformance.hostile import (
     fired,
     free_buffers,
     judge,
+    lose,
     make_reader,
     name_delivery,
     settle,
@@ -176,8 +177,7 @@ def test_hostile_any_number_of_rejected_messages_leaves_the_link_receiving(
         # Each in an interrupt of its own.
         settle(link)
         if free_buffers(link, 1) == 0:
-            link.dismiss()
-            new_link()
+            lose(link, new_link)
             detail = f"after {number + 1} such messages the remote had no buffer left to send with"
             judge(observe, "deaf", ["goes-on"], detail)
     reader.send(LAST)
@@ -220,7 +220,7 @@ def test_hostile_rest_of_a_batch_is_delivered(
 
 
 @small
-@pytest.mark.requirement("HD-032")
+@pytest.mark.requirement("HD-035")
 @pytest.mark.parametrize("place", [0, 1, 3], ids=["first", "second", "last"])
 def test_hostile_rejected_message_of_a_batch_leaves_the_link_receiving(
     place: int, link: Link, new_link: NewLink, reader: Reader, observe: Observe
@@ -232,8 +232,7 @@ def test_hostile_rejected_message_of_a_batch_leaves_the_link_receiving(
     if reader.waiting():
         judge(observe, "goes-on", ["goes-on"])
         return
-    link.dismiss()
-    new_link()
+    lose(link, new_link)
     judge(
         observe,
         "deaf",

@@ -19,7 +19,7 @@ NAME, ADDRESS = "hostile", 0x4D3
 NAME_SERVICE = 53
 
 #: Seconds within which a guest that has not come to a standstill has answered, before scaling.
-STANDSTILL_SECONDS = 5.0
+STANDSTILL_SECONDS = 3.0
 
 #: Channels of a flood: enough for a limit to show that a driver might have, and few enough for a case.
 FLOOD = 200
@@ -93,7 +93,9 @@ def test_hostile_announcement(
     fired(link, name, mark)
     settle(link)
     made = [device for device in devices(link) if device not in before]
-    judge(observe, name_channels(link, made), allowed, ", ".join(map(repr, made)))
+    addresses = [c["dst"] for c in link.agent.channels(link.device) if c["device"] in made]
+    detail = f"{', '.join(map(repr, made))} to {addresses}" if made else ""
+    judge(observe, name_channels(link, made), allowed, detail)
 
 
 @pytest.mark.requirement("NS-040")
@@ -218,5 +220,27 @@ def test_hostile_announcement_without_the_feature(
     sim.call("fault_clear")
     settle(link)
     made = [device for device in devices(link) if device not in before]
-    link.dismiss()
     judge(observe, name_channels(link, made), ["no-channel"], ", ".join(made))
+
+
+@pytest.mark.patient
+@pytest.mark.destructive
+@pytest.mark.tolerates("blocked for more than", "rcu", "recursive locking", "rtmutex")
+@pytest.mark.requirement("NS-045")
+def test_hostile_withdrawal_of_the_name_service_itself(
+    host: HostTarget, link: Link, observe: Observe
+) -> None:
+    before = devices(link)
+    mark = arm(link, "ns-destroy-rpmsg-ns")
+    fired(link, "ns-destroy-rpmsg-ns", mark)
+    try:
+        link.agent.submit("ping").wait(STANDSTILL_SECONDS)
+        gone = [device for device in before if device not in devices(link)]
+        seen = "removed-internal" if gone else "kept"
+        if not gone and not served(link):
+            seen = "deaf"
+    except (GuestWedged, GuestDied):
+        seen, gone = "stands-still", []
+    if seen != "kept":
+        host.discard("a withdrawal of the name service has damaged it")
+    judge(observe, seen, ["kept"], ", ".join(gone))

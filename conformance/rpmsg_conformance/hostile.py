@@ -57,12 +57,15 @@ class Reader:
             src=self.channel.remote, dst=self.channel.local, data=data, **overrides
         )
 
-    def waiting(self) -> list[bytes]:
-        """The messages that can be read at once."""
+    def waiting(self, limit: int = 64) -> list[bytes]:
+        """The messages that can be read at once, ``limit`` of them at most."""
         got: list[bytes] = []
-        while (reply := self.link.agent.read(self.fd, READ_MAX)).ok:
+        while len(got) < limit:
+            reply = self.link.agent.read(self.fd, READ_MAX)
+            if not reply.ok:
+                reply.expect_errno("EAGAIN")
+                break
             got.append(bytes.fromhex(reply["data"]))
-        reply.expect_errno("EAGAIN")
         return got
 
     def until(self, last: bytes) -> list[bytes] | None:
@@ -116,6 +119,16 @@ def free_buffers(link: Link, expected: int) -> int:
             break
         link.agent.call("ping")
     return free
+
+
+def lose(link: Link, new_link: Callable[[], Link]) -> None:
+    """Give up a link that is lost, and make another one, which has to serve after the case.
+
+    Without hot-plug the next case shows that. Raises Unmet, GuestWedged and GuestDied.
+    """
+    link.dismiss()
+    if link.guest.bundle.hot_plug:
+        new_link()
 
 
 def arm(link: Link, fault: str, **settings: int | str) -> int:

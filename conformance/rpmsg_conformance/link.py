@@ -365,9 +365,10 @@ class Link:
     def dismiss(self) -> None:
         """Take away a device that its driver refused; the link then counts as unharmed.
 
-        Raises Unmet, GuestWedged and GuestDied.
+        A guest without hot-plug keeps it to its end. Raises Unmet, GuestWedged and GuestDied.
         """
-        self.unplug()
+        if self._start_guest is None:
+            self.unplug()
         self._dismissed = True
 
     def _echo_path(self) -> str:
