@@ -161,3 +161,22 @@ def test_bundle_key_changes_with_the_agent(unpacked: Path, guest: dict[str, obje
     assert guest_image.bundle_key(description, kernel, agent, "x") == first
     agent.write_bytes(b"two")
     assert guest_image.bundle_key(description, kernel, agent, "x") != first
+
+
+def test_image_files_are_added_after_the_own_ones(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hello").write_text("hi")
+    (tmp_path / "etc/link").symlink_to("hello")
+    entries = {entry.name: entry for entry in guest_image.added_entries(tmp_path)}
+    assert list(entries) == ["etc", "etc/hello", "etc/link"]
+    assert entries["etc/hello"].data == b"hi"
+    assert stat.S_ISLNK(entries["etc/link"].mode) and entries["etc/link"].data == b"hello"
+
+
+def test_image_every_guest_is_described_whole() -> None:
+    folder = Path(guest_image.__file__).parent / "guests"
+    for path in folder.glob("*.toml"):
+        kind, *_, cross = guest_image.describe(guest_image.load_guest(path))[:7]
+        assert kind in ("package", "source") and cross
+        for fragment in guest_image.describe(guest_image.load_guest(path))[7:]:
+            assert (folder / fragment).is_file()
