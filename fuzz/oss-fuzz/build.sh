@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Builds all targets for a fuzzing service: OSS-Fuzz, ClusterFuzzLite, or by hand with their variables
 # (CC CXX CFLAGS CXXFLAGS LIB_FUZZING_ENGINE SRC OUT WORK). Beside each program in OUT: its seed corpus,
-# its dictionary and its options. Nothing in OUT needs more than the C library at run time.
+# its dictionary and its options. Where targets run there is the C library and no other: what else they
+# load goes into OUT/lib, where they look first. (Not linked from archives: libpcap's cannot be.)
 
 # The script is run from its checkout, or as a copy in SRC.
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -12,15 +13,26 @@ build=$WORK/rpmsg-testbench
 # All instrumentation is in CFLAGS; the engine may be a library or a flag, and needs C++.
 cmake -G Ninja -S "$project" -B "$build" \
 	-DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
-	-DFUZZ=ON -DFUZZ_INSTRUMENTATION= -DFUZZ_LINK_CXX=ON -DFUZZ_STATIC=ON \
+	-DFUZZ=ON -DFUZZ_INSTRUMENTATION= -DFUZZ_LINK_CXX=ON -DFUZZ_PORTABLE=ON \
 	-DLIB_FUZZING_ENGINE="$LIB_FUZZING_ENGINE" -DBUILD_TESTING=OFF
 cmake --build "$build" --target fuzz_engines
 
+# libraries PROGRAM: copies all that it loads, directly or not, but for the C library's own.
+libraries() {
+	ldd "$1" | awk '$2 == "=>" && $3 ~ "^/" { print $3 }' |
+		grep -vE '/(libc|libm|libdl|libpthread|librt|libresolv)\.so' |
+		while read -r file; do
+			[ "$file" -ef "$OUT/lib/${file##*/}" ] || cp -L "$file" "$OUT/lib/"
+		done
+}
+
+mkdir -p "$OUT/lib"
 while read -r name longest floors; do
 	case $name in '' | '#'*) continue ;; esac
 	# empty, to measure by, attacks nothing.
 	[ -n "$floors" ] || continue
 	cp "$build/bin/fuzz_$name" "$OUT/"
+	libraries "$OUT/fuzz_$name"
 
 	seeds=()
 	for folder in "$project/fuzz/corpus/$name" "$project/fuzz/regress/$name"; do
