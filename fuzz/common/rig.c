@@ -183,12 +183,14 @@ static void check_sent(const struct rig *rig, const struct rig_buffer *buffer)
 	const uint8_t *at = buffer_at(RPMSG_QUEUE_OUTPUT, buffer->index);
 
 	check_bytes(at + buffer->size, RIG_GUARD, GUARD_BYTE, "write-behind-buffer", buffer);
+	/* A device that returns another buffer than it means has this one given to it again. */
+	if (rig->lies)
+		return;
 	ORACLE("read-twice", reads_most(at, buffer->size) <= 1,
 	       "a byte of buffer %u, which the host may change, was read %u times", buffer->index,
 	       reads_most(at, buffer->size));
-	if (!rig->lies)
-		ORACLE("write-into-readable", memcmp(at, copies[buffer->index], buffer->size) == 0,
-		       "the device wrote into device-readable buffer %u", buffer->index);
+	ORACLE("write-into-readable", memcmp(at, copies[buffer->index], buffer->size) == 0,
+	       "the device wrote into device-readable buffer %u", buffer->index);
 }
 
 bool rig_take(struct rig *rig, unsigned int index, const uint8_t **bytes, uint32_t *used_len)

@@ -480,6 +480,17 @@ static void note_pushed(struct state *state, uint32_t id, uint32_t length)
 	state->pushed_total++;
 }
 
+/* A chain is no longer out. Others may have moved since it was popped. */
+static void forget_head(struct state *state, uint16_t head)
+{
+	for (unsigned int i = 0; i < state->head_count; i++) {
+		if (state->heads[i] == head) {
+			state->heads[i] = state->heads[--state->head_count];
+			return;
+		}
+	}
+}
+
 static void push(struct state *state, const struct oplist_item *item)
 {
 	uint64_t which = oplist_get(&schema, item, 0);
@@ -503,7 +514,7 @@ static void push(struct state *state, const struct oplist_item *item)
 		return;
 	}
 	ORACLE("push", ret == 0, "head %u is out and cannot be pushed: %d", head, ret);
-	state->heads[which] = state->heads[--state->head_count];
+	forget_head(state, head);
 	if (head == state->last.head)
 		state->last_valid = false;
 	note_pushed(state, head, length);
@@ -575,7 +586,7 @@ static void device_op(struct state *state, const struct oplist_item *item)
 	case OP_UNPOP:
 		if (state->last_valid && !state->vq.broken) {
 			virtq_unpop(&state->vq, &state->last);
-			state->head_count--;
+			forget_head(state, state->last.head);
 			state->last_valid = false;
 		}
 		break;
