@@ -140,6 +140,13 @@ static int event_trip(void *ctx)
 	return ret == 0 ? wait_for(events->back) : ret;
 }
 
+static _Noreturn void answer_events(const struct events *events)
+{
+	while (wait_for(events->there) == 0 && pass_on(events->back) == 0)
+		;
+	_exit(1);
+}
+
 int bench_eventfd(const struct bench_options *options, struct bench_result *result)
 {
 	struct events events = {.there = eventfd(0, 0), .back = eventfd(0, 0)};
@@ -151,10 +158,8 @@ int bench_eventfd(const struct bench_options *options, struct bench_result *resu
 	child = start_second(options);
 	if (child < 0)
 		return child;
-	while (child == 0) {
-		if (wait_for(events.there) != 0 || pass_on(events.back) != 0)
-			_exit(1);
-	}
+	if (child == 0)
+		answer_events(&events);
 	ret = time_round_trips(options, result, event_trip, &events);
 	end_second(child);
 	return ret;
@@ -183,6 +188,14 @@ static int flag_trip(void *ctx)
 	return 0;
 }
 
+static _Noreturn void answer_flags(struct flags *flags)
+{
+	for (uint32_t next = 1;; next++) {
+		wait_until(&flags->there, next);
+		__atomic_store_n(&flags->back, next, __ATOMIC_RELEASE);
+	}
+}
+
 int bench_flag(const struct bench_options *options, struct bench_result *result)
 {
 	struct flags *flags = shared(sizeof(*flags));
@@ -194,10 +207,8 @@ int bench_flag(const struct bench_options *options, struct bench_result *result)
 	child = start_second(options);
 	if (child < 0)
 		return child;
-	for (uint32_t next = 1; child == 0; next++) {
-		wait_until(&flags->there, next);
-		__atomic_store_n(&flags->back, next, __ATOMIC_RELEASE);
-	}
+	if (child == 0)
+		answer_flags(flags);
 	ret = time_round_trips(options, result, flag_trip, flags);
 	end_second(child);
 	return ret;
@@ -212,7 +223,7 @@ struct one_way {
 };
 
 /* Takes for ever: every slot is copied, header first, as a message would be. */
-static void take_slots(struct one_way *ring)
+static _Noreturn void take_slots(struct one_way *ring)
 {
 	static uint8_t copy[SLOT_SIZE];
 	uint32_t taken = 0, filled = 0, spins = 0;
