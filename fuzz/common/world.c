@@ -140,6 +140,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout);
 int __real_poll(struct pollfd *polled, nfds_t count, int timeout);
+int __wrap___poll_chk(struct pollfd *polled, nfds_t count, int timeout, size_t room);
 int __wrap_memfd_create(const char *name, unsigned int flags);
 int __real_memfd_create(const char *name, unsigned int flags);
 int __wrap_ftruncate(int fd, off_t size);
@@ -804,6 +805,12 @@ int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout)
 	}
 	world_advance((uint64_t)timeout * 1000000);
 	return 0;
+}
+
+/* What poll() is in a build with checked calls of libc. */
+int __wrap___poll_chk(struct pollfd *polled, nfds_t count, int timeout, size_t room)
+{
+	return __wrap_poll(polled, count, timeout);
 }
 
 int __wrap_timerfd_create(clockid_t clock, int flags)
