@@ -49,6 +49,9 @@ READ_MAX: Final = 70000
 #: Seconds for a message that has to come, before scaling.
 COMES_SECONDS: Final = 5.0
 
+#: Seconds after which the message that has to come is sent once more, before scaling.
+NUDGE_SECONDS: Final = (0.5, 1.0)
+
 #: Takes a line for the report.
 Observe = Callable[[str], None]
 
@@ -79,20 +82,23 @@ class Reader:
         return got
 
     def until(self, last: bytes) -> list[bytes] | None:
-        """The messages read before one that is ``last``; None when that does not come in time."""
+        """The messages read before one that is ``last``; None when that does not come in time.
+
+        ``last`` was sent before. A host that has met it together with a message that it rejected may
+        want one more interrupt: then it is sent once more.
+        """
         agent = self.link.agent
         got: list[bytes] = []
-        while True:
-            reply = agent.read(self.fd, READ_MAX)
-            if not reply.ok:
-                reply.expect_errno("EAGAIN")
-                if not agent.poll_in(self.fd, COMES_SECONDS):
-                    return None
-                continue
-            data = bytes.fromhex(reply["data"])
-            if data == last:
-                return got
-            got.append(data)
+        for wait in (*NUDGE_SECONDS, COMES_SECONDS):
+            while (reply := agent.read(self.fd, READ_MAX)).ok or agent.poll_in(self.fd, wait):
+                if not reply.ok:
+                    continue
+                data = bytes.fromhex(reply["data"])
+                if data == last:
+                    return got
+                got.append(data)
+            self.send(last)
+        return None
 
 
 def make_reader(link: Link) -> Reader:
