@@ -6,9 +6,10 @@
 #include <string.h>
 
 static REMOTE_COLD void report_sent(struct remote *remote, const struct outgoing *out,
-				    const uint8_t *header, const struct virtq_chain *chain,
+				    enum wire_order order, const struct virtq_chain *chain,
 				    uint32_t used_len)
 {
+	uint8_t header[RPMSG_HDR_SIZE];
 	struct remote_event event = {
 		.type = REMOTE_EVENT_SENT,
 		.queue = RPMSG_QUEUE_INPUT,
@@ -26,6 +27,8 @@ static REMOTE_COLD void report_sent(struct remote *remote, const struct outgoing
 		.to_host = true,
 	};
 
+	receive_report(remote);
+	rpmsg_hdr_encode(&out->hdr, header, order);
 	if (remote->telling)
 		remote->ops->event(remote->ctx, &event);
 	if (out->ns == NULL)
@@ -35,16 +38,34 @@ static REMOTE_COLD void report_sent(struct remote *remote, const struct outgoing
 	remote->ops->event(remote->ctx, &event);
 }
 
-static bool write_message(struct remote *remote, const struct outgoing *out, const uint8_t *header,
-			  const struct virtq_chain *chain)
+static __attribute__((noinline)) bool write_pieces(struct remote *remote,
+						   const struct outgoing *out,
+						   enum wire_order order,
+						   const struct virtq_chain *chain)
 {
 	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
+	uint8_t header[RPMSG_HDR_SIZE];
 
+	rpmsg_hdr_encode(&out->hdr, header, order);
 	if (virtq_write(vq, chain, 0, header, RPMSG_HDR_SIZE) != RPMSG_HDR_SIZE)
 		return false;
 	/* A message without payload may come without a place for it. */
 	return out->size == 0 ||
 	       virtq_write(vq, chain, RPMSG_HDR_SIZE, out->payload, out->size) == out->size;
+}
+
+static inline bool write_message(struct remote *remote, const struct outgoing *out,
+				 enum wire_order order, const struct virtq_chain *chain)
+{
+	uint8_t *at = virtq_write_at(remote->queues[RPMSG_QUEUE_INPUT].vq, chain,
+				     RPMSG_HDR_SIZE + out->size);
+
+	if (at == NULL)
+		return write_pieces(remote, out, order, chain);
+	rpmsg_hdr_encode(&out->hdr, at, order);
+	if (out->size != 0)
+		memcpy(at + RPMSG_HDR_SIZE, out->payload, out->size);
+	return true;
 }
 
 /*
@@ -117,6 +138,46 @@ static void break_notice(struct remote *remote, struct broken_message *broken,
 }
 
 /*
+ * Write a message into the buffer that was taken for it, and give that to the host.
+ * @out: message as it was asked for; @wire: as it goes out, which is the same without a fault
+ */
+static inline int put_into(struct remote *remote, const struct outgoing *out,
+			   const struct outgoing *wire, enum wire_order order,
+			   const struct virtq_chain *chain, uint32_t used_len)
+{
+	bool written = write_message(remote, wire, order, chain);
+
+	if (!queue_return(remote, RPMSG_QUEUE_INPUT, chain->head, written ? used_len : 0) ||
+	    !written) {
+		remote->stats.send_failed++;
+		return -EFAULT;
+	}
+	count_sent(remote, out);
+	if (__builtin_expect(remote->telling || wire->ns != NULL, 0) && remote->ops->event != NULL)
+		report_sent(remote, wire, order, chain, used_len);
+	return 0;
+}
+
+/* The same for a message that faults, or habits of the profile, make another. */
+static REMOTE_COLD int put_broken(struct remote *remote, const struct outgoing *out,
+				  const struct virtq_chain *chain, bool due, bool order_due)
+{
+	enum wire_order order = order_due ? fault_order(remote, chain) : remote->order;
+	uint32_t used_len = used_len_of(remote, out, chain);
+	struct broken_message broken = {.out = *out};
+
+	if (remote->profile->dirty_reserved && !out->raw)
+		broken.out.hdr.reserved = (uint32_t)chain->head << 16;
+	if (out->ns != NULL) {
+		break_notice(remote, &broken, chain, order, due);
+		used_len = used_len_of(remote, &broken.out, chain);
+	} else if (due) {
+		fault_message(remote, &broken.out, chain, &used_len);
+	}
+	return put_into(remote, out, &broken.out, order, chain, used_len);
+}
+
+/*
  * Fill one buffer of the input queue with one message: the only place where messages leave.
  *
  * Return: 0 when it was sent; -EAGAIN when there is no buffer; -EPROTO when the queue is
@@ -127,13 +188,8 @@ static void break_notice(struct remote *remote, struct broken_message *broken,
 static int put_message(struct remote *remote, const struct outgoing *out)
 {
 	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
-	const struct outgoing *wire = out;
-	enum wire_order order = remote->order;
-	struct broken_message broken;
 	struct virtq_chain chain;
-	uint8_t header[RPMSG_HDR_SIZE];
-	uint32_t used_len;
-	bool due, written;
+	bool due, order_due;
 	int ret;
 
 	if (queue->limit != 0 && RPMSG_HDR_SIZE + out->size > queue->limit) {
@@ -153,37 +209,12 @@ static int put_message(struct remote *remote, const struct outgoing *out)
 	if (queue->first_size == 0)
 		queue->first_size = chain.writable;
 	checker_input_buffer(remote, &chain);
-	used_len = used_len_of(remote, out, &chain);
-	if (fault_due(&remote->faults, FAULT_PLACE_ORDER))
-		order = fault_order(remote, &chain);
+	order_due = fault_due(&remote->faults, FAULT_PLACE_ORDER);
 	due = out->ns == NULL ? fault_due(&remote->faults, FAULT_PLACE_MESSAGE)
 			      : !out->aside && fault_due(&remote->faults, FAULT_PLACE_NOTICE);
-	if (due || order != remote->order || remote->profile->dirty_reserved) {
-		broken.out = *out;
-		wire = &broken.out;
-		if (remote->profile->dirty_reserved && !out->raw)
-			broken.out.hdr.reserved = (uint32_t)chain.head << 16;
-		if (out->ns != NULL) {
-			break_notice(remote, &broken, &chain, order, due);
-			used_len = used_len_of(remote, wire, &chain);
-		} else if (due) {
-			fault_message(remote, &broken.out, &chain, &used_len);
-		}
-	}
-	rpmsg_hdr_encode(&wire->hdr, header, order);
-	written = write_message(remote, wire, header, &chain);
-	if (!queue_return(remote, RPMSG_QUEUE_INPUT, chain.head, written ? used_len : 0) ||
-	    !written) {
-		remote->stats.send_failed++;
-		return -EFAULT;
-	}
-
-	count_sent(remote, out);
-	if (remote->telling || (wire->ns != NULL && remote->ops->event != NULL)) {
-		receive_report(remote);
-		report_sent(remote, wire, header, &chain, used_len);
-	}
-	return 0;
+	if (__builtin_expect(due || order_due || remote->profile->dirty_reserved, 0))
+		return put_broken(remote, out, &chain, due, order_due);
+	return put_into(remote, out, out, remote->order, &chain, used_len_of(remote, out, &chain));
 }
 
 static int wait_for_buffer(struct remote *remote, const struct outgoing *out)
@@ -323,18 +354,6 @@ uint32_t emit_pump(struct remote *remote, uint32_t budget)
 	}
 	remote->stats.backlog = emit_waiting(remote);
 	return count;
-}
-
-uint32_t emit_waiting(const struct remote *remote)
-{
-	return remote->notice_count + remote->backlog.count;
-}
-
-bool emit_can_take_reply(const struct remote *remote)
-{
-	return remote->backlog.count == 0 ||
-	       backlog_has_room(&remote->backlog, REMOTE_MAX_PAYLOAD) ||
-	       !queue_usable(&remote->queues[RPMSG_QUEUE_INPUT]);
 }
 
 bool emit_has_buffer(struct remote *remote)

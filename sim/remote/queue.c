@@ -2,7 +2,7 @@
 /* Giving buffers back, and calling the host for them. */
 #include "remote/remote_priv.h"
 
-static REMOTE_COLD void report_returned(struct remote *remote, uint16_t head, uint32_t used_len)
+void queue_report_returned(struct remote *remote, uint16_t head, uint32_t used_len)
 {
 	struct remote_event event = {
 		.type = REMOTE_EVENT_RETURNED,
@@ -14,38 +14,6 @@ static REMOTE_COLD void report_returned(struct remote *remote, uint16_t head, ui
 	remote->ops->event(remote->ctx, &event);
 }
 
-void queue_returned(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
-{
-	remote->stats.queues[index].returned++;
-	if (index == RPMSG_QUEUE_OUTPUT && remote->telling)
-		report_returned(remote, head, used_len);
-}
-
-static enum fault_place of_queue(enum fault_place first, unsigned int index)
-{
-	return (enum fault_place)(first + index);
-}
-
-bool queue_push(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
-{
-	struct remote_queue *queue = &remote->queues[index];
-
-	if (fault_due(&remote->faults, of_queue(FAULT_PLACE_RETURN_0, index)) || queue->astray)
-		return fault_return(remote, index, head, used_len);
-	if (virtq_push(queue->vq, head, used_len) != 0)
-		return false;
-	queue_returned(remote, index, head, used_len);
-	return true;
-}
-
-bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len)
-{
-	if (__builtin_expect(!remote->queues[index].pacing.on, 1))
-		return queue_push(remote, index, head, used_len);
-	pacing_take(remote, index, head, used_len);
-	return true;
-}
-
 static void flush(struct remote *remote, unsigned int index)
 {
 	struct remote_queue *queue = &remote->queues[index];
@@ -55,7 +23,7 @@ static void flush(struct remote *remote, unsigned int index)
 	if (queue->pacing.staged_count != 0)
 		pacing_stage(remote, index);
 	count = (uint16_t)(queue->vq->used_idx - queue->vq->published);
-	if (count != 0 && fault_due(&remote->faults, of_queue(FAULT_PLACE_PUBLISH_0, index)))
+	if (count != 0 && fault_due(&remote->faults, fault_place_of(FAULT_PLACE_PUBLISH_0, index)))
 		wanted = fault_publish(remote, index);
 	else
 		wanted = virtq_flush(queue->vq);

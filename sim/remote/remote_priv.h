@@ -172,16 +172,34 @@ static inline bool queue_usable(const struct remote_queue *queue)
 	return queue->vq != NULL && !queue->vq->broken;
 }
 
+/* Of two places of faults that stand together, queue 0's first. */
+static inline enum fault_place fault_place_of(enum fault_place first, unsigned int index)
+{
+	return (enum fault_place)(first + index);
+}
+
 /**
- * queue_return() - a buffer is done with: give it back, or keep it as pacing has it
- * @remote: attached remote
- * @index: queue
- * @head: head of the popped chain
- * @used_len: bytes written into it
- *
- * Return: true when it was taken over.
+ * queue_report_returned() - tell that a buffer of the output queue went back
+ * @remote: remote that tells of single messages
+ * @head: its head
+ * @used_len: used length that the host sees
  */
-bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
+void queue_report_returned(struct remote *remote, uint16_t head, uint32_t used_len) REMOTE_COLD;
+
+/**
+ * queue_returned() - count and tell that a buffer went back
+ * @remote: remote
+ * @index: queue
+ * @head: its head
+ * @used_len: used length that the host sees
+ */
+static inline void queue_returned(struct remote *remote, unsigned int index, uint16_t head,
+				  uint32_t used_len)
+{
+	remote->stats.queues[index].returned++;
+	if (index == RPMSG_QUEUE_OUTPUT && __builtin_expect(remote->telling, 0))
+		queue_report_returned(remote, head, used_len);
+}
 
 /**
  * queue_push() - put one buffer into the used ring; visible after queues_flush()
@@ -194,16 +212,37 @@ bool queue_return(struct remote *remote, unsigned int index, uint16_t head, uint
  *
  * Return: true when it was put there.
  */
-bool queue_push(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
+static inline bool queue_push(struct remote *remote, unsigned int index, uint16_t head,
+			      uint32_t used_len)
+{
+	struct remote_queue *queue = &remote->queues[index];
+
+	if (fault_due(&remote->faults, fault_place_of(FAULT_PLACE_RETURN_0, index)) ||
+	    __builtin_expect(queue->astray, 0))
+		return fault_return(remote, index, head, used_len);
+	if (virtq_push(queue->vq, head, used_len) != 0)
+		return false;
+	queue_returned(remote, index, head, used_len);
+	return true;
+}
 
 /**
- * queue_returned() - count and tell that a buffer went back
- * @remote: remote
+ * queue_return() - a buffer is done with: give it back, or keep it as pacing has it
+ * @remote: attached remote
  * @index: queue
- * @head: its head
- * @used_len: used length that the host sees
+ * @head: head of the popped chain
+ * @used_len: bytes written into it
+ *
+ * Return: true when it was taken over.
  */
-void queue_returned(struct remote *remote, unsigned int index, uint16_t head, uint32_t used_len);
+static inline bool queue_return(struct remote *remote, unsigned int index, uint16_t head,
+				uint32_t used_len)
+{
+	if (__builtin_expect(!remote->queues[index].pacing.on, 1))
+		return queue_push(remote, index, head, used_len);
+	pacing_take(remote, index, head, used_len);
+	return true;
+}
 
 /**
  * queues_flush() - publish what was returned and call the host where it wants to be
@@ -358,7 +397,10 @@ uint32_t emit_pump(struct remote *remote, uint32_t budget);
  *
  * Return: count.
  */
-uint32_t emit_waiting(const struct remote *remote);
+static inline uint32_t emit_waiting(const struct remote *remote)
+{
+	return remote->notice_count + remote->backlog.count;
+}
 
 /**
  * emit_can_take_reply() - is there room for one more message of any size?
@@ -366,7 +408,12 @@ uint32_t emit_waiting(const struct remote *remote);
  *
  * Return: true when there is, or when it would be given up at once since the queue is broken.
  */
-bool emit_can_take_reply(const struct remote *remote);
+static inline bool emit_can_take_reply(const struct remote *remote)
+{
+	return remote->backlog.count == 0 ||
+	       backlog_has_room(&remote->backlog, REMOTE_MAX_PAYLOAD) ||
+	       !queue_usable(&remote->queues[RPMSG_QUEUE_INPUT]);
+}
 
 /**
  * emit_has_buffer() - would a message be sent at once?
@@ -508,7 +555,15 @@ void service_set_peer(struct service *service, uint32_t peer);
  * service_returned() - a callback of a service has returned: do what it asked for
  * @remote: remote
  */
-void service_returned(struct remote *remote);
+static inline void service_returned(struct remote *remote)
+{
+	struct service *service = remote->retiring;
+
+	if (__builtin_expect(service == NULL, 1))
+		return;
+	remote->retiring = NULL;
+	service_remove(remote, service, false);
+}
 
 /**
  * service_bucket() - list of the bound services whose names hash alike

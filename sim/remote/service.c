@@ -145,15 +145,6 @@ void service_set_peer(struct service *service, uint32_t peer)
 		service->kind->peer_changed(service);
 }
 
-void service_returned(struct remote *remote)
-{
-	struct service *service = remote->retiring;
-
-	remote->retiring = NULL;
-	if (service != NULL)
-		service_remove(remote, service, false);
-}
-
 /* ---- what a service may do --------------------------------------------------------------- */
 
 void *service_state(struct service *service)

@@ -15,10 +15,15 @@ static bool has_feature(const struct virtq *vq, unsigned int bit)
 	return (vq->features & VIRTIO_BIT(bit)) != 0;
 }
 
+void virtq_log_used(struct virtq *vq, uint64_t offset, uint64_t size)
+{
+	gmem_mark_dirty(vq->mem, vq->rings.used_log_addr + offset, size);
+}
+
 static void log_used(struct virtq *vq, uint64_t offset, uint64_t size)
 {
 	if (vq->rings.used_logged)
-		gmem_mark_dirty(vq->mem, vq->rings.used_log_addr + offset, size);
+		virtq_log_used(vq, offset, size);
 }
 
 static void put_avail_event(struct virtq *vq, uint16_t idx)
@@ -151,17 +156,6 @@ int virtq_avail_count(struct virtq *vq)
 	return read_avail_idx(vq);
 }
 
-static void load_desc(const struct virtq *vq, uint16_t id, struct virtq_desc *desc)
-{
-	uint64_t at = (uint64_t)VRING_DESC_SIZE * id;
-	uint64_t word = vring_load64(vq->rings.desc, at + 8);
-
-	desc->addr = vring_load64(vq->rings.desc, at);
-	desc->len = (uint32_t)word;
-	desc->flags = (uint16_t)(word >> 32);
-	desc->next = (uint16_t)(word >> 48);
-}
-
 /* A table in guest memory need not be aligned, nor lie in one region. */
 static int load_indirect(struct virtq *vq, uint64_t table, uint16_t id, struct virtq_desc *desc)
 {
@@ -256,7 +250,7 @@ static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
 			return virtq_break(vq, VIOLATION_VQ_LOOP, id, vq->num, count + 1);
 		desc++;
 		if (!chain->indirect) {
-			load_desc(vq, next, desc);
+			virtq_load_desc(vq, next, desc);
 			id = next;
 		} else if (load_indirect(vq, table, next, desc) != 0) {
 			return virtq_break(vq, VIOLATION_VQ_ADDRESS, id, VRING_DESC_SIZE,
@@ -272,74 +266,25 @@ static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
 	return 0;
 }
 
-static int take(struct virtq *vq, uint16_t head)
-{
-	vq->inflight[head] = 1;
-	vq->inflight_count++;
-	vq->last_avail++;
-	return 1;
-}
-
-/*
- * virtq_pop() comes in three parts. What nearly every chain needs is in the function itself,
- * which saves no register because it calls nothing but these, at its end.
- */
-static __attribute__((noinline)) int pop_chain(struct virtq *vq, struct virtq_chain *chain)
+int virtq_pop_chain(struct virtq *vq, struct virtq_chain *chain)
 {
 	int err = walk_chain(vq, chain);
 
-	return err == 0 ? take(vq, chain->head) : err;
+	return err == 0 ? virtq_take(vq, chain->head) : err;
 }
 
-static __attribute__((noinline)) int pop_after_looking(struct virtq *vq, struct virtq_chain *chain)
+int virtq_pop_after_looking(struct virtq *vq, struct virtq_chain *chain)
 {
 	int count = virtq_avail_count(vq);
 
 	return count > 0 ? virtq_pop(vq, chain) : count;
 }
 
-static __attribute__((cold)) int refuse_head(struct virtq *vq, uint16_t head)
+__attribute__((cold)) int virtq_refuse_head(struct virtq *vq, uint16_t head)
 {
 	if (head >= vq->num)
 		return virtq_break(vq, VIOLATION_VQ_HEAD_RANGE, head, vq->num, head);
 	return virtq_break(vq, VIOLATION_VQ_INFLIGHT, head, 0, head);
-}
-
-int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
-{
-	uint32_t serving = vq->serving;
-	struct virtq_desc *desc;
-	uint16_t idx = vq->last_avail;
-	uint16_t head;
-
-	if (serving == 0 || idx == vq->shadow_avail)
-		return pop_after_looking(vq, chain);
-
-	head = vring_load16(vq->rings.avail, vring_avail_entry(idx & (serving - 1)));
-	if (head >= serving || vq->inflight[head] != 0)
-		return refuse_head(vq, head);
-
-	desc = vq->chain;
-	load_desc(vq, head, desc);
-	chain->descs = desc;
-	chain->head = head;
-	chain->indirect = false;
-	if ((desc->flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) != 0 ||
-	    !gmem_hit(vq->mem, desc->addr, desc->len))
-		return pop_chain(vq, chain);
-
-	/* One descriptor: the shape that rpmsg drivers use. */
-	chain->desc_count = 1;
-	if ((desc->flags & VRING_DESC_F_WRITE) == 0) {
-		chain->readable_count = 1;
-		chain->readable = desc->len;
-		chain->writable = 0;
-	} else {
-		chain->readable_count = 0;
-		chain->readable = 0;
-		chain->writable = desc->len;
-	}
-	return take(vq, head);
 }
 
 /*
@@ -386,26 +331,12 @@ static __attribute__((noinline)) int64_t copy_in(struct gmem *mem, const struct 
 	return (int64_t)done;
 }
 
-/* Does a range lie inside one descriptor, and that part in the region hit last? */
-static bool is_plain(const struct virtq *vq, const struct virtq_desc *desc, uint64_t offset,
-		     size_t size)
-{
-	return offset <= desc->len && size <= desc->len - offset &&
-	       gmem_hit(vq->mem, desc->addr + offset, size);
-}
-
-int64_t virtq_read(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset, void *to,
-		   size_t size)
+int64_t virtq_read_pieces(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset,
+			  void *to, size_t size)
 {
 	const struct virtq_desc *first = chain->descs;
 
-	if (chain->readable_count == 0 || !is_plain(vq, first, offset, size))
-		return copy_out(vq->mem, first, first + chain->readable_count, offset, to, size);
-	guest_read_hook(gmem_hit_at(vq->mem, first->addr + offset), size);
-	memcpy(to, gmem_hit_at(vq->mem, first->addr + offset), size);
-	/* The copy is what gets checked: forbid the compiler to go back to its source. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return (int64_t)size;
+	return copy_out(vq->mem, first, first + chain->readable_count, offset, to, size);
 }
 
 int64_t virtq_write(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset,
@@ -414,31 +345,10 @@ int64_t virtq_write(struct virtq *vq, const struct virtq_chain *chain, uint64_t 
 	const struct virtq_desc *first = chain->descs + chain->readable_count;
 	const struct virtq_desc *end = chain->descs + chain->desc_count;
 
-	if (first == end || vq->mem->log != NULL || !is_plain(vq, first, offset, size))
+	if (first == end || vq->mem->log != NULL || !virtq_is_plain(vq, first, offset, size))
 		return copy_in(vq->mem, first, end, offset, from, size);
 	memcpy(gmem_hit_at(vq->mem, first->addr + offset), from, size);
 	return (int64_t)size;
-}
-
-static inline void put_used(struct virtq *vq, uint32_t id, uint32_t used_len)
-{
-	uint64_t offset = vring_used_entry(vq->used_idx & (vq->serving - 1));
-
-	vring_store32(vq->rings.used, offset, id);
-	vring_store32(vq->rings.used, offset + 4, used_len);
-	log_used(vq, offset, 8);
-	vq->used_idx++;
-}
-
-int virtq_push(struct virtq *vq, uint16_t head, uint32_t used_len)
-{
-	if (head >= vq->serving || vq->inflight[head] == 0)
-		return vq->broken ? -EPROTO : -EINVAL;
-
-	vq->inflight[head] = 0;
-	vq->inflight_count--;
-	put_used(vq, head, used_len);
-	return 0;
 }
 
 int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len)
@@ -446,7 +356,7 @@ int virtq_push_raw(struct virtq *vq, uint32_t id, uint32_t used_len)
 	if (vq->serving == 0)
 		return vq->broken ? -EPROTO : -EINVAL;
 
-	put_used(vq, id, used_len);
+	virtq_put_used(vq, id, used_len);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #ifndef WIRE_RPMSG_H
 #define WIRE_RPMSG_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,15 @@
 #define RPMSG_NS_DESTROY 1U
 
 #define RPMSG_F_NS 0 /* feature bit number */
+
+/* Where the fields of a header are; golden messages tell whether that is right. */
+enum rpmsg_hdr_offset {
+	RPMSG_HDR_SRC = 0,
+	RPMSG_HDR_DST = 4,
+	RPMSG_HDR_RESERVED = 8,
+	RPMSG_HDR_LEN = 12,
+	RPMSG_HDR_FLAGS = 14,
+};
 
 struct rpmsg_hdr {
 	uint32_t src;
@@ -76,7 +86,21 @@ static inline enum wire_order rpmsg_order(bool version_1)
  *
  * Return: 0, or -EMSGSIZE when @size is below RPMSG_HDR_SIZE.
  */
-int rpmsg_hdr_decode(struct rpmsg_hdr *hdr, const void *bytes, size_t size, enum wire_order order);
+static inline int rpmsg_hdr_decode(struct rpmsg_hdr *hdr, const void *bytes, size_t size,
+				   enum wire_order order)
+{
+	const uint8_t *b = bytes;
+
+	if (size < RPMSG_HDR_SIZE)
+		return -EMSGSIZE;
+
+	hdr->src = wire_get32(b + RPMSG_HDR_SRC, order);
+	hdr->dst = wire_get32(b + RPMSG_HDR_DST, order);
+	hdr->reserved = wire_get32(b + RPMSG_HDR_RESERVED, order);
+	hdr->len = wire_get16(b + RPMSG_HDR_LEN, order);
+	hdr->flags = wire_get16(b + RPMSG_HDR_FLAGS, order);
+	return 0;
+}
 
 /**
  * rpmsg_hdr_encode() - write a message header
@@ -84,7 +108,16 @@ int rpmsg_hdr_decode(struct rpmsg_hdr *hdr, const void *bytes, size_t size, enum
  * @bytes: room for RPMSG_HDR_SIZE bytes
  * @order: byte order of the link
  */
-void rpmsg_hdr_encode(const struct rpmsg_hdr *hdr, void *bytes, enum wire_order order);
+static inline void rpmsg_hdr_encode(const struct rpmsg_hdr *hdr, void *bytes, enum wire_order order)
+{
+	uint8_t *b = bytes;
+
+	wire_put32(b + RPMSG_HDR_SRC, hdr->src, order);
+	wire_put32(b + RPMSG_HDR_DST, hdr->dst, order);
+	wire_put32(b + RPMSG_HDR_RESERVED, hdr->reserved, order);
+	wire_put16(b + RPMSG_HDR_LEN, hdr->len, order);
+	wire_put16(b + RPMSG_HDR_FLAGS, hdr->flags, order);
+}
 
 /**
  * rpmsg_ns_decode() - read a name-service message
