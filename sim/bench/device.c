@@ -490,7 +490,7 @@ static uint64_t bytes_each(uint32_t count)
 	struct service *service;
 	uint64_t before, after;
 
-	if (endpoint_table_init(&table, count) != 0)
+	if (count == 0 || endpoint_table_init(&table, count) != 0)
 		return 0;
 	endpoint_table_base(&table, RPMSG_ADDR_FIRST_DYNAMIC);
 	before = resident_bytes();

@@ -41,12 +41,14 @@ static struct endpoint_slot *new_slots(unsigned int bits)
 /* From the first byte of a cache line on, and not touched: that would make it resident. */
 static int new_places(struct endpoint_table *table)
 {
-	uintptr_t start;
+	uint8_t *memory = calloc(table->place_count + 1, sizeof(*table->places));
+	size_t behind = (uintptr_t)memory % ENDPOINT_LINE;
 
-	table->places_memory = calloc(table->place_count + 1, sizeof(*table->places));
-	start = (uintptr_t)table->places_memory;
-	table->places = (void *)((start + ENDPOINT_LINE - 1) / ENDPOINT_LINE * ENDPOINT_LINE);
-	return table->places_memory != NULL ? 0 : -ENOMEM;
+	if (memory == NULL)
+		return -ENOMEM;
+	table->places_memory = memory;
+	table->places = (void *)(memory + (behind != 0 ? ENDPOINT_LINE - behind : 0));
+	return 0;
 }
 
 int endpoint_table_init(struct endpoint_table *table, uint32_t max)
