@@ -168,7 +168,7 @@ def announce_while_full(
         except (GuestDied, GuestWedged, RpcError):
             detail = "for good, also after all buffers had come back"
         host.discard("a driver's probe that waits stands in the way of everything else")
-    judge(observe, seen, ["goes-on"], detail)
+    judge(observe, seen, ["goes-on"], f"while a probe waits {detail}")
 
 
 @pytest.mark.patient

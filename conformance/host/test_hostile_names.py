@@ -243,4 +243,5 @@ def test_hostile_withdrawal_of_the_name_service_itself(
         seen, gone = "stands-still", []
     if seen != "kept":
         host.discard("a withdrawal of the name service has damaged it")
-    judge(observe, seen, ["kept"], ", ".join(gone))
+    detail = ", ".join(["after one DESTROY of rpmsg_ns", *gone])
+    judge(observe, seen, ["kept"], detail)
