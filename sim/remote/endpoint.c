@@ -41,7 +41,7 @@ static struct endpoint_slot *new_slots(unsigned int bits)
 /* From the first byte of a cache line on, and not touched: that would make it resident. */
 static int new_places(struct endpoint_table *table)
 {
-	uint8_t *memory = calloc(table->place_count + 1, sizeof(*table->places));
+	uint8_t *memory = calloc(table->place_count + UINT32_C(1), ENDPOINT_LINE);
 	size_t behind = (uintptr_t)memory % ENDPOINT_LINE;
 
 	if (memory == NULL)
