@@ -131,7 +131,7 @@ static const struct oplist_schema schema = {
 struct state {
 	struct station st;
 	bool guilty; /* the host may be blamed */
-	bool writes; /* a fault has the device write where it may not */
+	bool writes; /* a fault has the device write where it may not, or seems to */
 };
 
 static void on_violation(void *ctx, const struct violation_record *record)
@@ -371,7 +371,9 @@ static void owner_op(struct state *state, const struct oplist_item *item)
 		break;
 	case OP_FAULT:
 		go_wild(state);
-		if (oplist_get(&schema, item, 0) == FAULT_RING_WRITE_READABLE)
+		/* With slow replies rings may begin and end within one operation, unseen. */
+		if (oplist_get(&schema, item, 0) == FAULT_RING_WRITE_READABLE ||
+		    oplist_get(&schema, item, 0) == FAULT_LIFE_SLOW_REPLIES)
 			state->writes = true;
 		act_fault(instance->remote, &schema, item);
 		break;
