@@ -280,11 +280,12 @@ int virtq_pop_after_looking(struct virtq *vq, struct virtq_chain *chain)
 	return count > 0 ? virtq_pop(vq, chain) : count;
 }
 
-__attribute__((cold)) int virtq_refuse_head(struct virtq *vq, uint16_t head)
+__attribute__((cold)) void virtq_refuse_head(struct virtq *vq, uint16_t head)
 {
 	if (head >= vq->num)
-		return virtq_break(vq, VIOLATION_VQ_HEAD_RANGE, head, vq->num, head);
-	return virtq_break(vq, VIOLATION_VQ_INFLIGHT, head, 0, head);
+		virtq_break(vq, VIOLATION_VQ_HEAD_RANGE, head, vq->num, head);
+	else
+		virtq_break(vq, VIOLATION_VQ_INFLIGHT, head, 0, head);
 }
 
 /*

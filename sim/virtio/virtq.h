@@ -168,7 +168,7 @@ int virtq_avail_count(struct virtq *vq);
  */
 int virtq_pop_chain(struct virtq *vq, struct virtq_chain *chain);
 int virtq_pop_after_looking(struct virtq *vq, struct virtq_chain *chain);
-int virtq_refuse_head(struct virtq *vq, uint16_t head);
+void virtq_refuse_head(struct virtq *vq, uint16_t head);
 int64_t virtq_read_pieces(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset,
 			  void *to, size_t size);
 void virtq_log_used(struct virtq *vq, uint64_t offset, uint64_t size);
@@ -219,8 +219,10 @@ static inline int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
 		return virtq_pop_after_looking(vq, chain);
 
 	head = vring_load16(vq->rings.avail, vring_avail_entry(idx & (serving - 1)));
-	if (__builtin_expect(head >= serving || vq->inflight[head] != 0, 0))
-		return virtq_refuse_head(vq, head);
+	if (__builtin_expect(head >= serving || vq->inflight[head] != 0, 0)) {
+		virtq_refuse_head(vq, head);
+		return -EPROTO;
+	}
 
 	desc = vq->chain;
 	virtq_load_desc(vq, head, desc);
