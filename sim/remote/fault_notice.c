@@ -221,8 +221,11 @@ uint32_t fault_flood(struct remote *remote, uint32_t budget)
 		char name[RPMSG_NAME_SIZE];
 
 		snprintf(name, sizeof(name), FLOOD_NAME, remote->flood_next);
-		if (emit_ns(remote, name, addr, RPMSG_NS_CREATE, addr, true) < 0)
+		if (emit_ns(remote, name, addr, RPMSG_NS_CREATE, addr, true) < 0) {
+			/* No buffer will do, or none does now: trying for ever is no flood. */
+			remote->flood_next = remote->flood_end;
 			break;
+		}
 		remote->flood_next++;
 	}
 	return count;
