@@ -71,6 +71,7 @@ def run_afl(programs: Path, target: Target, seconds: int) -> list[Path]:
     if shutil.which("afl-fuzz") is None:
         raise Problem("afl-fuzz is not installed: scripts/setup installs it (package afl++)")
     out = target.grown.parent / "afl"
+    out.parent.mkdir(parents=True, exist_ok=True)
     before = set(out.glob("*/crashes/id*"))
     with tempfile.TemporaryDirectory() as start:
         seeds = target.inputs()
