@@ -20,9 +20,13 @@ from rpmsg_conformance.sim import Event
 FAULT = "hdr-flags"
 
 
-def stats(received: int, delivered: int, **dropped: int) -> dict[str, Any]:
+def stats(
+    received: int, delivered: int, waiting: int = 0, backlog: int = 0, **dropped: int
+) -> dict[str, Any]:
     return {
         "messages": {"received": received, "delivered": delivered, "dropped": dropped},
+        "queues": [{"avail_pending": 0}, {"avail_pending": waiting}],
+        "pending_sends": backlog,
     }
 
 
@@ -47,8 +51,8 @@ def test_counts_that_add_up_are_right() -> None:
         (stats(4, 4), messages(5), Traffic(5, 0, 5), "by its events it is 5 and 5"),
         (stats(5, 5), messages(4, 1), Traffic(5, 0, 5), "by its events it is 5 and 4"),
         (stats(6, 6), messages(6), Traffic(5, 0, 5), "received 6, the guest has written 5"),
-        (stats(4, 4), messages(4), Traffic(5, 0, 5), "received only 4, the guest has written 5"),
-        (stats(0, 0), messages(0), Traffic(5, 0, 5), "received only 0, the guest has written 5"),
+        (stats(4, 4), messages(4), Traffic(5, 0, 5), "received only 4, 0 are waiting"),
+        (stats(0, 0), messages(0), Traffic(5, 0, 5), "received only 0, 0 are waiting"),
         (stats(5, 5), messages(5), Traffic(5, 2, 6), "5 echoes and 2 messages are due, 6 came"),
     ],
 )
@@ -62,6 +66,18 @@ def test_counts_that_lie_are_caught(
 
 def test_counts_of_a_fault_in_headers_do_not_excuse_lost_messages() -> None:
     assert counted_wrongly(FAULT, stats(4, 4), messages(4), Traffic(written=5))
+
+
+def test_counts_of_messages_that_wait_behind_a_backlog_are_not_missing() -> None:
+    waiting = stats(4, 4, waiting=1, backlog=1024)
+
+    assert counted_wrongly(FAULT, waiting, messages(4), Traffic(written=5)) == []
+
+
+def test_counts_of_messages_that_wait_for_nothing_are_missing() -> None:
+    waiting = stats(4, 4, waiting=1, backlog=0)
+
+    assert counted_wrongly(FAULT, waiting, messages(4), Traffic(written=5))
 
 
 def test_counts_of_a_fault_in_the_ring_may_leave_messages_unreceived() -> None:

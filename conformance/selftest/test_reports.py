@@ -18,7 +18,9 @@ from rpmsg_conformance.results import RunResult
 from rpmsg_conformance.terminal import Terminal
 from rpmsg_conformance.verdicts import Verdict
 
-DEVIATION = Deviation("BF-002", "errno 512", "the kernel does so", 7, function="f() in f.c")
+DEVIATION = Deviation(
+    "BF-002", "errno 512", "the kernel does so", 7, function="f() in f.c", where="b.toml:7"
+)
 STALE = Stale(DEVIATION, "the requirement is met now")
 
 
