@@ -98,10 +98,26 @@ def fired_wrongly(fault: str, faults: Sequence[Mapping[str, Any]]) -> list[str]:
     return problems
 
 
+def waiting_behind_backlog(stats: Mapping[str, Any]) -> int:
+    """Messages that the guest has written and the remote has not taken, for a good reason.
+
+    While replies have no buffer to go into and their backlog is full, what the guest writes waits
+    in its ring (BF-020): it is neither received nor lost.
+    """
+    return int(stats["queues"][1]["avail_pending"]) if stats["pending_sends"] else 0
+
+
 def counted_wrongly(
-    fault: str, stats: Mapping[str, Any], messages: Sequence[Event], traffic: Traffic
+    fault: str,
+    stats: Mapping[str, Any],
+    messages: Sequence[Event],
+    traffic: Traffic,
+    waiting: int = 0,
 ) -> list[str]:
-    """What does not add up: statistics, the events "message", and what the guest has written."""
+    """What does not add up: statistics, the events "message", and what the guest has written.
+
+    ``waiting`` messages were left in the guest's ring when it was taken away.
+    """
     counts = stats["messages"]
     received, delivered = int(counts["received"]), int(counts["delivered"])
     dropped = sum(int(count) for count in counts["dropped"].values())
@@ -116,9 +132,6 @@ def counted_wrongly(
         )
     if received > traffic.written:
         problems.append(f"received {received}, the guest has written {traffic.written}")
-    # While the replies have no buffer to go into and their backlog is full, what the guest writes
-    # waits in its ring (BF-020): it is neither received nor lost.
-    waiting = int(stats["queues"][1]["avail_pending"]) if stats["pending_sends"] else 0
     if received + waiting < traffic.written and (
         fault == NO_FAULT or fault.startswith(TAKES_ALL)
     ):
@@ -153,13 +166,14 @@ def run_fault(target: HostTarget, fault: str, folder: Path, seconds: float) -> O
             faults = link.sim.call("faults")["faults"]
             outcome.fired = sum(int(row["fired"]) for row in faults if row["name"] == fault)
             outcome.problems += fired_wrongly(fault, faults)
+            waiting = waiting_behind_backlog(link.sim.stats())
             link.sim.call("fault_clear")
             _serve_again(target, link, outcome)
         if link.simulator.running:
             if link.sim.call("faults")["faults"] != [{**row, "mode": "off"} for row in faults]:
                 outcome.problems.append(f"{fault} fired after it was cleared")
             outcome.problems += counted_wrongly(
-                fault, link.sim.stats(), link.sim.events("message"), outcome.traffic
+                fault, link.sim.stats(), link.sim.events("message"), outcome.traffic, waiting
             )
         else:
             outcome.problems.append(f"rpmsg-sim ended: {link.simulator.describe_end()}")
