@@ -115,7 +115,6 @@ static bool give(struct rig *rig, unsigned int index, struct rig_buffer *buffer,
 	(void)drvq_publish(&queue->dq);
 	reads_forget(buffer_at(index, buffer->index), buffer->size);
 	buffer->out = true;
-	queue->posted++;
 	return true;
 }
 
@@ -205,14 +204,12 @@ bool rig_take(struct rig *rig, unsigned int index, const uint8_t **bytes, uint32
 		       drvq_error_text(drvq_last_error(&queue->dq)->type),
 		       (unsigned long long)drvq_last_error(&queue->dq)->expected,
 		       (unsigned long long)drvq_last_error(&queue->dq)->seen);
-		queue->broken = true;
 	}
 	if (ret <= 0)
 		return false;
 	buffer = used.cookie;
 	ORACLE("returned-once", buffer->out, "buffer %u came back twice", buffer->index);
 	buffer->out = false;
-	queue->came_back++;
 	if (index == RPMSG_QUEUE_INPUT)
 		check_received(rig, buffer, used.len);
 	else

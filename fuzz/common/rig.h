@@ -36,8 +36,6 @@ struct rig_queue {
 	struct virtq vq; /* the device's end */
 	struct drvq dq;	 /* the host's */
 	uint32_t num;
-	uint64_t posted, came_back;
-	bool broken; /* the host's end gave up on it; only a device that lies gets there */
 	struct rig_buffer buffers[RIG_MAX_ENTRIES];
 };
 
