@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rpmsg_conformance import baseline, catalogue, coverage
 from rpmsg_conformance.baseline import Deviation
-from rpmsg_conformance.catalogue import Side
+from rpmsg_conformance.catalogue import Catalogue, Side
 from rpmsg_conformance.files import write_whole
 
 BASELINES = coverage.CONFORMANCE.parent / "fixtures" / "baselines"
@@ -29,16 +29,13 @@ or fails. A guest's name is that of `scripts/guest`; `-mmio` is the same over vi
 """
 
 
-def collect(folder: Path) -> list[tuple[Deviation, list[str]]]:
+def collect(
+    folder: Path, known: Catalogue, cases: Mapping[str, Iterable[str]]
+) -> list[tuple[Deviation, list[str]]]:
     """Each deviation once, and the guests that have it, in the order of requirements.
 
-    Raises BaselineError or CatalogueError.
+    Raises BaselineError.
     """
-    known, citations, _ = coverage.read(coverage.CONFORMANCE)
-    cases: dict[str, list[str]] = {}
-    for citation in citations:
-        if citation.suite is Side.HOST:
-            cases.setdefault(citation.requirement, []).append(citation.case)
     found: dict[tuple[str, str], tuple[Deviation, list[str]]] = {}
     for path in sorted(folder.glob("*.toml")):
         for deviation in baseline.load(path, known, cases).deviations:
@@ -53,23 +50,20 @@ def collect(folder: Path) -> list[tuple[Deviation, list[str]]]:
 def page(folder: Path) -> str:
     """The page as text. Raises BaselineError or CatalogueError."""
     known, citations, _ = coverage.read(coverage.CONFORMANCE)
+    cases: dict[str, set[str]] = {}
+    for citation in citations:
+        if citation.suite is Side.HOST:
+            cases.setdefault(citation.requirement, set()).add(citation.case)
     lines = [_HEAD]
-    for deviation, guests in collect(folder):
+    for deviation, guests in collect(folder, known, cases):
         requirement = known[deviation.requirement]
-        cases = [deviation.case] if deviation.case else sorted(
-            {
-                citation.case
-                for citation in citations
-                if citation.requirement == deviation.requirement
-                and citation.suite is Side.HOST
-            }
-        )
+        shown = [deviation.case] if deviation.case else sorted(cases[deviation.requirement])
         lines.append(f"## {deviation.requirement} ({requirement.level.value}): {requirement.text}\n")
         lines.append(" ".join(deviation.reason.split()) + "\n")
         lines.append(f"- guests: {', '.join(sorted(guests))}")
         if deviation.function:
             lines.append(f"- where: {deviation.function}")
-        lines.append(f"- shown by: {', '.join(f'`{case}`' for case in cases)}")
+        lines.append(f"- shown by: {', '.join(f'`{case}`' for case in shown)}")
         if deviation.link:
             lines.append(f"- see: <{deviation.link}>")
         lines.append("")
