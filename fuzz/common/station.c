@@ -308,7 +308,6 @@ static bool give(struct station *st, unsigned int index, struct station_buffer *
 	if (drvq_add(&queue->dq, &buf, !writable, writable, buffer) < 0)
 		return false;
 	buffer->out = true;
-	queue->posted++;
 	if (drvq_publish(&queue->dq))
 		world_signal(kick_files[index], 1);
 	return true;
@@ -378,7 +377,6 @@ bool station_take(struct station *st, unsigned int index)
 	at = buffer_at(st, index, buffer->index);
 	ORACLE("returned-once", buffer->out, "buffer %u came back twice", buffer->index);
 	buffer->out = false;
-	queue->came_back++;
 	if (st->lies)
 		return true;
 	if (index == RPMSG_QUEUE_INPUT) {

@@ -41,7 +41,6 @@ struct station_buffer {
 struct station_queue {
 	struct drvq dq;
 	uint32_t num;
-	uint64_t posted, came_back;
 	struct station_buffer buffers[STATION_MAX_ENTRIES];
 };
 
