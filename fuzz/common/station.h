@@ -15,19 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/session_ops.h"
 #include "common/world.h"
 #include "daemon/instance.h"
 #include "virtio/drvq.h"
-
-#define STATION_GUEST UINT64_C(0x40000000) /* guest-physical start of WORLD_RAM */
-#define STATION_USER UINT64_C(0x7f0000000000)
-#define STATION_MAX_ENTRIES 16
-#define STATION_BUFFER_SIZE 512
-#define STATION_GUARD 64
-#define STATION_STRIDE (STATION_BUFFER_SIZE + STATION_GUARD)
-#define STATION_RING_STRIDE 0x800 /* the rings, from the start of memory */
-#define STATION_BUFFERS 0x1000	  /* then the buffers of both, then nothing */
-#define STATION_FREE (STATION_BUFFERS + 2 * STATION_MAX_ENTRIES * STATION_STRIDE)
 
 #define STATION_STREAM 8192 /* bytes that were sent and not read */
 #define STATION_FDS 64

@@ -15,6 +15,7 @@
 #include "common/loop.h"
 #include "common/oracle.h"
 #include "common/outside.h"
+#include "common/session_ops.h"
 #include "common/station.h"
 #include "common/target.h"
 #include "remote/profile.h"
@@ -22,111 +23,6 @@
 #include "wire/bytes.h"
 
 #define MAX_TURNS 4096
-#define MAX_REQUEST 48
-
-enum {
-	OP_CONNECT,
-	OP_LEAVE,
-	OP_HANDSHAKE,
-	OP_REQUEST,
-	OP_STREAM,
-	OP_POST,
-	OP_MESSAGE,
-	OP_BYTES,
-	OP_TAKE,
-	OP_KICK,
-	OP_TURNS,
-	OP_ADVANCE,
-	OP_DESC,
-	OP_AVAIL,
-	OP_INDEX,
-	OP_WRITE,
-	OP_ANNOUNCE,
-	OP_WITHDRAW,
-	OP_HOLD,
-	OP_RELEASE,
-	OP_PACE,
-	OP_FAULT,
-	OP_SEND,
-	OP_CONFIGURE,
-	OP_CRASH,
-	OP_FAIL,
-	OP_COUNT
-};
-
-static const struct oplist_op ops[OP_COUNT] = {
-	[OP_CONNECT] = {.name = "connect"},
-	[OP_LEAVE] = {.name = "leave"},
-	[OP_HANDSHAKE] = {.name = "handshake",
-			  .fields = {{"without", 8, OPLIST_BITS, 0},
-				     {"input_log2", 1, OPLIST_CHOICE, 5},
-				     {"output_log2", 1, OPLIST_CHOICE, 5},
-				     {"buffers", 1, OPLIST_COUNT, 0},
-				     {"flags", 1, OPLIST_CHOICE, 8}}},
-	[OP_REQUEST] = {.name = "request",
-			.tail = "payload",
-			.fields = {{"request", 1, OPLIST_CHOICE, MAX_REQUEST},
-				   {"flags", 1, OPLIST_CHOICE, 16},
-				   {"file", 1, OPLIST_CHOICE, WORLD_FILE_COUNT + 1},
-				   {"index", 4, OPLIST_COUNT, 0},
-				   {"number", 4, OPLIST_INDEX, 0}}},
-	[OP_STREAM] = {.name = "stream",
-		       .tail = "bytes",
-		       .fields = {{"descriptors", 1, OPLIST_CHOICE, 10},
-				  {"files", 8, OPLIST_NUMBER, 0}}},
-	[OP_POST] = {.name = "post", .fields = {{"count", 1, OPLIST_COUNT, 0}}},
-	[OP_MESSAGE] = {.name = "message",
-			.tail = "payload",
-			.fields = {{"source", 4, OPLIST_ADDRESS, 0},
-				   {"destination", 4, OPLIST_ADDRESS, 0}}},
-	[OP_BYTES] = {.name = "bytes", .tail = "message"},
-	[OP_TAKE] = {.name = "take", .fields = {{"queue", 1, OPLIST_CHOICE, 2}}},
-	[OP_KICK] = {.name = "kick",
-		     .fields = {{"queue", 1, OPLIST_CHOICE, 2}, {"count", 8, OPLIST_COUNT, 0}}},
-	[OP_TURNS] = {.name = "turns", .fields = {{"count", 1, OPLIST_COUNT, 0}}},
-	[OP_ADVANCE] = {.name = "advance", .fields = {{"nanoseconds", 8, OPLIST_TIME, 0}}},
-	[OP_DESC] = {.name = "desc",
-		     .fields = {{"queue", 1, OPLIST_CHOICE, 2},
-				{"index", 1, OPLIST_CHOICE, STATION_MAX_ENTRIES},
-				{"address", 8, OPLIST_MEMORY, 0},
-				{"length", 4, OPLIST_LENGTH, 0},
-				{"flags", 2, OPLIST_CHOICE, 16},
-				{"next", 2, OPLIST_INDEX, 0}}},
-	[OP_AVAIL] = {.name = "avail",
-		      .fields = {{"queue", 1, OPLIST_CHOICE, 2},
-				 {"slot", 1, OPLIST_CHOICE, STATION_MAX_ENTRIES},
-				 {"head", 2, OPLIST_INDEX, 0}}},
-	[OP_INDEX] = {.name = "index",
-		      .fields = {{"queue", 1, OPLIST_CHOICE, 2},
-				 {"step", 2, OPLIST_COUNT, 0},
-				 {"flags", 2, OPLIST_BITS, 0}}},
-	[OP_WRITE] = {.name = "write",
-		      .tail = "bytes",
-		      .fields = {{"offset", 2, OPLIST_CHOICE, WORLD_RAM_SIZE}}},
-	[OP_ANNOUNCE] = ACT_ANNOUNCE,
-	[OP_WITHDRAW] = ACT_WITHDRAW,
-	[OP_HOLD] = ACT_HOLD,
-	[OP_RELEASE] = ACT_RELEASE,
-	[OP_PACE] = ACT_PACE,
-	[OP_FAULT] = ACT_FAULT,
-	[OP_SEND] = ACT_SEND,
-	[OP_CONFIGURE] = {.name = "configure",
-			  .fields = {{"profile", 1, OPLIST_CHOICE, 6},
-				     {"to_host_size", 4, OPLIST_LENGTH, 0},
-				     {"to_remote_size", 4, OPLIST_LENGTH, 0},
-				     {"seed", 4, OPLIST_NUMBER, 0}}},
-	[OP_CRASH] = {.name = "crash", .fields = {{"down_ms", 2, OPLIST_COUNT, 0}}},
-	[OP_FAIL] = {.name = "fail", .fields = {{"after", 1, OPLIST_COUNT, 0}}},
-};
-
-static const struct oplist_schema schema = {
-	.name = "session",
-	.id = 5,
-	.count = OP_COUNT,
-	.ops = ops,
-	.memory_start = STATION_GUEST,
-	.memory_size = WORLD_RAM_SIZE,
-};
 
 struct state {
 	struct station st;
@@ -166,12 +62,12 @@ static void go_wild(struct state *state)
 
 static void handshake(struct state *state, const struct oplist_item *item)
 {
-	uint64_t flags = oplist_get(&schema, item, 4);
+	uint64_t flags = oplist_get(&session_schema, item, 4);
 	struct station_setup setup = {
-		.without = oplist_get(&schema, item, 0),
-		.entries_log2 = {(uint32_t)oplist_get(&schema, item, 1),
-				 (uint32_t)oplist_get(&schema, item, 2)},
-		.buffers = (uint32_t)oplist_get(&schema, item, 3),
+		.without = oplist_get(&session_schema, item, 0),
+		.entries_log2 = {(uint32_t)oplist_get(&session_schema, item, 1),
+				 (uint32_t)oplist_get(&session_schema, item, 2)},
+		.buffers = (uint32_t)oplist_get(&session_schema, item, 3),
 		.slots = (flags & 1) != 0,
 		.status = (flags & 2) != 0,
 		.polled = (flags & 4) != 0,
@@ -189,34 +85,35 @@ static void handshake(struct state *state, const struct oplist_item *item)
 
 static void request(struct state *state, const struct oplist_item *item)
 {
-	uint32_t flags = (uint32_t)oplist_get(&schema, item, 1) & ~VHOST_FLAG_VERSION_MASK;
+	uint32_t flags = (uint32_t)oplist_get(&session_schema, item, 1) & ~VHOST_FLAG_VERSION_MASK;
 	uint8_t payload[VHOST_MAX_PAYLOAD];
 	const uint8_t *tail;
 	size_t size;
 
-	tail = oplist_tail(&schema, item, &size);
+	tail = oplist_tail(&session_schema, item, &size);
 	if (size > sizeof(payload) - 8)
 		size = sizeof(payload) - 8;
-	vhost_put_u32(payload, (uint32_t)oplist_get(&schema, item, 3));
-	vhost_put_u32(payload + 4, (uint32_t)oplist_get(&schema, item, 4));
+	vhost_put_u32(payload, (uint32_t)oplist_get(&session_schema, item, 3));
+	vhost_put_u32(payload + 4, (uint32_t)oplist_get(&session_schema, item, 4));
 	if (size != 0)
 		memcpy(payload + 8, tail, size);
 	go_wild(state);
-	(void)station_message(&state->st, (uint32_t)oplist_get(&schema, item, 0), flags, payload,
-			      (uint32_t)size + 8, (enum world_file)oplist_get(&schema, item, 2));
+	(void)station_message(&state->st, (uint32_t)oplist_get(&session_schema, item, 0), flags,
+			      payload, (uint32_t)size + 8,
+			      (enum world_file)oplist_get(&session_schema, item, 2));
 }
 
 static void stream(struct state *state, const struct oplist_item *item)
 {
-	unsigned int count = (unsigned int)oplist_get(&schema, item, 0);
-	uint64_t numbers = oplist_get(&schema, item, 1);
+	unsigned int count = (unsigned int)oplist_get(&session_schema, item, 0);
+	uint64_t numbers = oplist_get(&session_schema, item, 1);
 	enum world_file files[10];
 	const uint8_t *tail;
 	size_t size;
 
 	for (unsigned int i = 0; i < count; i++, numbers = numbers >> 5 | numbers << 59)
 		files[i] = (enum world_file)((numbers & 0xff) % WORLD_FILE_COUNT);
-	tail = oplist_tail(&schema, item, &size);
+	tail = oplist_tail(&session_schema, item, &size);
 	go_wild(state);
 	station_stream(&state->st, tail, size, files, count);
 }
@@ -229,14 +126,14 @@ static enum wire_order order(const struct state *state)
 static void message(struct state *state, const struct oplist_item *item)
 {
 	struct rpmsg_hdr hdr = {
-		.src = (uint32_t)oplist_get(&schema, item, 0),
-		.dst = (uint32_t)oplist_get(&schema, item, 1),
+		.src = (uint32_t)oplist_get(&session_schema, item, 0),
+		.dst = (uint32_t)oplist_get(&session_schema, item, 1),
 	};
 	uint8_t bytes[STATION_BUFFER_SIZE];
 	const uint8_t *tail;
 	size_t size;
 
-	tail = oplist_tail(&schema, item, &size);
+	tail = oplist_tail(&session_schema, item, &size);
 	if (size > sizeof(bytes) - RPMSG_HDR_SIZE)
 		size = sizeof(bytes) - RPMSG_HDR_SIZE;
 	hdr.len = (uint16_t)size;
@@ -253,7 +150,7 @@ static void put_bytes(struct state *state, const struct oplist_item *item)
 	const uint8_t *tail;
 	size_t size;
 
-	tail = oplist_tail(&schema, item, &size);
+	tail = oplist_tail(&session_schema, item, &size);
 	if (size == 0)
 		return;
 	state->guilty = true;
@@ -263,42 +160,43 @@ static void put_bytes(struct state *state, const struct oplist_item *item)
 
 static void write_ring(struct state *state, const struct oplist_item *item)
 {
-	const struct drvq *dq = &state->st.queues[oplist_get(&schema, item, 0)].dq;
+	const struct drvq *dq = &state->st.queues[oplist_get(&session_schema, item, 0)].dq;
 	uint8_t *at;
 
 	go_wild(state);
 	if (!state->st.ready || dq->num == 0)
 		return;
 	switch (item->code) {
-	case OP_DESC:
+	case SESSION_DESC:
 		at = (uint8_t *)dq->desc +
-		     (oplist_get(&schema, item, 1) & (dq->num - 1)) * VRING_DESC_SIZE;
-		wire_put_le64(at, oplist_get(&schema, item, 2));
-		wire_put_le32(at + 8, (uint32_t)oplist_get(&schema, item, 3));
-		wire_put_le16(at + 12, (uint16_t)oplist_get(&schema, item, 4));
-		wire_put_le16(at + 14, (uint16_t)oplist_get(&schema, item, 5));
+		     (oplist_get(&session_schema, item, 1) & (dq->num - 1)) * VRING_DESC_SIZE;
+		wire_put_le64(at, oplist_get(&session_schema, item, 2));
+		wire_put_le32(at + 8, (uint32_t)oplist_get(&session_schema, item, 3));
+		wire_put_le16(at + 12, (uint16_t)oplist_get(&session_schema, item, 4));
+		wire_put_le16(at + 14, (uint16_t)oplist_get(&session_schema, item, 5));
 		break;
-	case OP_AVAIL:
+	case SESSION_AVAIL:
 		at = (uint8_t *)dq->avail +
-		     vring_avail_entry((uint32_t)oplist_get(&schema, item, 1) & (dq->num - 1));
-		wire_put_le16(at, (uint16_t)oplist_get(&schema, item, 2));
+		     vring_avail_entry((uint32_t)oplist_get(&session_schema, item, 1) &
+				       (dq->num - 1));
+		wire_put_le16(at, (uint16_t)oplist_get(&session_schema, item, 2));
 		break;
 	default:
 		at = dq->avail;
 		wire_put_le16(at + VRING_IDX, (uint16_t)(wire_get_le16(at + VRING_IDX) +
-							 oplist_get(&schema, item, 1)));
-		wire_put_le16(at + VRING_FLAGS, (uint16_t)oplist_get(&schema, item, 2));
+							 oplist_get(&session_schema, item, 1)));
+		wire_put_le16(at + VRING_FLAGS, (uint16_t)oplist_get(&session_schema, item, 2));
 		break;
 	}
 }
 
 static void write_memory(struct state *state, const struct oplist_item *item)
 {
-	uint64_t offset = oplist_get(&schema, item, 0);
+	uint64_t offset = oplist_get(&session_schema, item, 0);
 	const uint8_t *tail;
 	size_t size;
 
-	tail = oplist_tail(&schema, item, &size);
+	tail = oplist_tail(&session_schema, item, &size);
 	if (size > WORLD_RAM_SIZE - offset)
 		size = WORLD_RAM_SIZE - offset;
 	go_wild(state);
@@ -314,7 +212,7 @@ static void announce(struct state *state, const struct oplist_item *item)
 	struct act_service asked;
 	uint32_t addr;
 
-	act_service(&schema, item, &asked);
+	act_service(&session_schema, item, &asked);
 	if (asked.kind == NULL || asked.name[RPMSG_NAME_SIZE - 1] != '\0')
 		return;
 	memcpy(service.name, asked.name, sizeof(service.name));
@@ -327,10 +225,10 @@ static void announce(struct state *state, const struct oplist_item *item)
 
 static void withdraw(struct state *state, const struct oplist_item *item)
 {
-	uint32_t addr = (uint32_t)oplist_get(&schema, item, 0);
+	uint32_t addr = (uint32_t)oplist_get(&session_schema, item, 0);
 	char name[ACT_NAME_SIZE];
 
-	act_name(name, sizeof(name), &schema, item);
+	act_name(name, sizeof(name), &session_schema, item);
 	(void)instance_withdraw(&state->st.instance, name, &addr);
 }
 
@@ -338,10 +236,10 @@ static void configure(struct state *state, const struct oplist_item *item)
 {
 	struct remote_config config = state->st.config;
 
-	config.profile = profile_at((unsigned int)oplist_get(&schema, item, 0));
-	config.buffer_size[0] = (uint32_t)oplist_get(&schema, item, 1);
-	config.buffer_size[1] = (uint32_t)oplist_get(&schema, item, 2);
-	config.seed = oplist_get(&schema, item, 3);
+	config.profile = profile_at((unsigned int)oplist_get(&session_schema, item, 0));
+	config.buffer_size[0] = (uint32_t)oplist_get(&session_schema, item, 1);
+	config.buffer_size[1] = (uint32_t)oplist_get(&session_schema, item, 2);
+	config.seed = oplist_get(&session_schema, item, 3);
 	/* The guest's buffers are of the usual size. */
 	if (config.buffer_size[0] != 0 || config.buffer_size[1] != 0 ||
 	    config.profile != profile_at(0))
@@ -354,39 +252,39 @@ static void owner_op(struct state *state, const struct oplist_item *item)
 	struct instance *instance = &state->st.instance;
 
 	switch (item->code) {
-	case OP_ANNOUNCE:
+	case SESSION_ANNOUNCE:
 		announce(state, item);
 		break;
-	case OP_WITHDRAW:
+	case SESSION_WITHDRAW:
 		withdraw(state, item);
 		break;
-	case OP_HOLD:
-		act_hold(instance->remote, &schema, item);
+	case SESSION_HOLD:
+		act_hold(instance->remote, &session_schema, item);
 		break;
-	case OP_RELEASE:
-		act_release(instance->remote, &schema, item);
+	case SESSION_RELEASE:
+		act_release(instance->remote, &session_schema, item);
 		break;
-	case OP_PACE:
-		act_pace(instance->remote, &schema, item);
+	case SESSION_PACE:
+		act_pace(instance->remote, &session_schema, item);
 		break;
-	case OP_FAULT:
+	case SESSION_FAULT:
 		go_wild(state);
 		/* With slow replies rings may begin and end within one operation, unseen. */
-		if (oplist_get(&schema, item, 0) == FAULT_RING_WRITE_READABLE ||
-		    oplist_get(&schema, item, 0) == FAULT_LIFE_SLOW_REPLIES)
+		if (oplist_get(&session_schema, item, 0) == FAULT_RING_WRITE_READABLE ||
+		    oplist_get(&session_schema, item, 0) == FAULT_LIFE_SLOW_REPLIES)
 			state->writes = true;
-		act_fault(instance->remote, &schema, item);
+		act_fault(instance->remote, &session_schema, item);
 		break;
-	case OP_SEND:
-		if (oplist_get(&schema, item, 5) != 0)
+	case SESSION_SEND:
+		if (oplist_get(&session_schema, item, 5) != 0)
 			state->st.lies = true;
-		(void)act_send(instance->remote, &schema, item);
+		(void)act_send(instance->remote, &session_schema, item);
 		break;
-	case OP_CONFIGURE:
+	case SESSION_CONFIGURE:
 		configure(state, item);
 		break;
 	default:
-		instance_crash(instance, oplist_get(&schema, item, 0));
+		instance_crash(instance, oplist_get(&session_schema, item, 0));
 		break;
 	}
 	instance_schedule(instance);
@@ -395,58 +293,58 @@ static void owner_op(struct state *state, const struct oplist_item *item)
 static void one_op(struct state *state, const struct oplist_item *item)
 {
 	struct station *st = &state->st;
-	uint64_t first = oplist_get(&schema, item, 0);
+	uint64_t first = oplist_get(&session_schema, item, 0);
 
 	switch (item->code) {
-	case OP_CONNECT:
+	case SESSION_CONNECT:
 		(void)station_connect(st);
 		break;
-	case OP_LEAVE:
+	case SESSION_LEAVE:
 		station_leave(st);
 		break;
-	case OP_HANDSHAKE:
+	case SESSION_HANDSHAKE:
 		handshake(state, item);
 		break;
-	case OP_REQUEST:
+	case SESSION_REQUEST:
 		request(state, item);
 		break;
-	case OP_STREAM:
+	case SESSION_STREAM:
 		stream(state, item);
 		break;
-	case OP_POST:
+	case SESSION_POST:
 		while (first-- > 0 && station_post(st))
 			;
 		break;
-	case OP_MESSAGE:
+	case SESSION_MESSAGE:
 		message(state, item);
 		break;
-	case OP_BYTES:
+	case SESSION_BYTES:
 		put_bytes(state, item);
 		break;
-	case OP_TAKE:
+	case SESSION_TAKE:
 		while (station_take(st, (unsigned int)first))
 			;
 		break;
-	case OP_KICK:
+	case SESSION_KICK:
 		/* Kicks that nobody asked for are told. */
 		state->guilty = true;
-		station_kick(st, (unsigned int)first, oplist_get(&schema, item, 1));
+		station_kick(st, (unsigned int)first, oplist_get(&session_schema, item, 1));
 		break;
-	case OP_TURNS:
+	case SESSION_TURNS:
 		(void)station_turns(st, (unsigned int)first);
 		break;
-	case OP_ADVANCE:
-		world_advance(oplist_get(&schema, item, 0));
+	case SESSION_ADVANCE:
+		world_advance(oplist_get(&session_schema, item, 0));
 		break;
-	case OP_DESC:
-	case OP_AVAIL:
-	case OP_INDEX:
+	case SESSION_DESC:
+	case SESSION_AVAIL:
+	case SESSION_INDEX:
 		write_ring(state, item);
 		break;
-	case OP_WRITE:
+	case SESSION_WRITE:
 		write_memory(state, item);
 		break;
-	case OP_FAIL:
+	case SESSION_FAIL:
 		/* A device that cannot go on leaves the host with what it has. */
 		go_wild(state);
 		world_fail((uint32_t)first);
@@ -460,8 +358,9 @@ static void one_op(struct state *state, const struct oplist_item *item)
 /* Operations in which the guest writes its own memory, and the device does nothing. */
 static bool is_of_guest(uint8_t code)
 {
-	return code == OP_HANDSHAKE || code == OP_POST || code == OP_MESSAGE || code == OP_BYTES ||
-	       code == OP_TAKE || (code >= OP_DESC && code <= OP_WRITE);
+	return code == SESSION_HANDSHAKE || code == SESSION_POST || code == SESSION_MESSAGE ||
+	       code == SESSION_BYTES || code == SESSION_TAKE ||
+	       (code >= SESSION_DESC && code <= SESSION_WRITE);
 }
 
 static int run(const uint8_t *data, size_t size)
@@ -469,7 +368,7 @@ static int run(const uint8_t *data, size_t size)
 	static struct oplist list;
 	static struct state state;
 
-	if (oplist_parse(&list, &schema, data, size) != 0)
+	if (oplist_parse(&list, &session_schema, data, size) != 0)
 		return -1;
 	memset(&state, 0, sizeof(state));
 	station_begin(&state.st, NULL, on_violation, &state);
@@ -499,6 +398,6 @@ static int run(const uint8_t *data, size_t size)
 const struct fuzz_target fuzz_target = {
 	.name = "session",
 	.summary = "an instance of the daemon: front-end, guest memory, owner, time",
-	.schema = &schema,
+	.schema = &session_schema,
 	.run = run,
 };
