@@ -13,7 +13,7 @@ static struct session session;
 static void (*const commands[COMMAND_COUNT])(struct session *session) = {
 	[COMMAND_SERVICES] = command_services, [COMMAND_PING] = command_ping,
 	[COMMAND_SEND] = command_send,	       [COMMAND_LISTEN] = command_listen,
-	[COMMAND_BENCH] = command_bench,
+	[COMMAND_BENCH] = command_bench,       [COMMAND_SOAK] = command_soak,
 };
 
 static int print_and_leave(const struct options *options)

@@ -39,6 +39,11 @@ static const struct command_entry commands[COMMAND_COUNT] = {
 			    "show what arrives; with NAME or ADDR, what comes from there", true,
 			    false},
 	[COMMAND_BENCH] = {"bench", " NAME|ADDR", "measure rates and latencies", true, true},
+	[COMMAND_SOAK] =
+		{"soak", " NAME|ADDR",
+		 "numbered messages to a service that echoes, one session after the other; "
+		 "standard input says what to break",
+		 true, true},
 };
 
 static int set_path(struct parser *, const struct cli_option *, const char *);
@@ -220,25 +225,47 @@ static const struct cli_option table[] = {
 		 "sink 32)"},
 	{.name = "window",
 	 .value = "N",
-	 .groups = ON(BENCH),
+	 .groups = ON(BENCH) | ON(SOAK),
 	 .set = set_u32,
 	 .offset = AT(window),
 	 .min = 1,
 	 .max = VRING_MAX_SIZE,
-	 .help = "bench: messages on their way at the most (default: echo the batch, "
-		 "sink all buffers)"},
+	 .help = "bench, soak: messages on their way at the most (default: echo the batch, "
+		 "sink all buffers, soak half of them)"},
 	{.name = "seconds",
 	 .value = "S",
-	 .groups = ON(BENCH),
+	 .groups = ON(BENCH) | ON(SOAK),
 	 .set = set_seconds,
 	 .offset = AT(duration),
 	 .min = 1,
-	 .help = "bench: how long (default 3, without --count)"},
+	 .help = "bench, soak: how long (default of bench 3, without --count; of soak until it is "
+		 "told to end)"},
 	{.name = "poll",
-	 .groups = ON(BENCH),
+	 .groups = ON(BENCH) | ON(SOAK),
 	 .set = set_flag,
 	 .offset = AT(poll),
-	 .help = "bench: look at the rings all the time instead of waiting for interrupts"},
+	 .help = "bench, soak: look at the rings all the time instead of waiting for interrupts"},
+	{.name = "source",
+	 .value = "NAME",
+	 .groups = ON(SOAK),
+	 .set = set_string,
+	 .offset = AT(source),
+	 .help = "soak: name or address of a service that sends numbered messages by itself, as "
+		 "those of the kind source do"},
+	{.name = "late",
+	 .value = "S",
+	 .groups = ON(SOAK),
+	 .set = set_seconds,
+	 .offset = AT(late),
+	 .min = 1,
+	 .help = "soak: an echo that takes longer counts as late (default 1)"},
+	{.name = "seed",
+	 .value = "N",
+	 .groups = ON(SOAK),
+	 .set = set_u64,
+	 .offset = AT(seed),
+	 .max = UINT64_MAX,
+	 .help = "soak: seed of the sizes of batches (default 0)"},
 };
 
 #define TABLE_SIZE (sizeof(table) / sizeof(table[0]))
@@ -355,8 +382,8 @@ static int parse_positional(struct parser *parser, const char *arg)
 		}
 		return cli_refuse(
 			&parser->cli.error,
-			"there is no command \"%s\": services, ping, send, listen and bench "
-			"are; see --help",
+			"there is no command \"%s\": services, ping, send, listen, bench and "
+			"soak are; see --help",
 			arg);
 	}
 	if (options->target || !commands[options->command].takes_target)
@@ -497,8 +524,8 @@ static int parse_all(struct parser *parser)
 			return 0;
 	}
 	if (!parser->has_command)
-		return cli_refuse(&cli->error, "no command is given: services, ping, send, listen "
-					       "or bench; see --help");
+		return cli_refuse(&cli->error, "no command is given: services, ping, send, listen, "
+					       "bench or soak; see --help");
 	set_defaults(parser);
 	return check_together(parser);
 }
@@ -520,6 +547,7 @@ int options_parse(struct options *options, int argc, char **argv, char *error, s
 		.quiet = 3 * second / 10,
 		.interval = second,
 		.wait = second,
+		.late = second,
 		.src = RPMSG_ADDR_ANY,
 	};
 	return parse_all(&parser);

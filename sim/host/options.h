@@ -16,6 +16,7 @@ enum command {
 	COMMAND_SEND,
 	COMMAND_LISTEN,
 	COMMAND_BENCH,
+	COMMAND_SOAK,
 	COMMAND_COUNT,
 	COMMAND_HELP,
 	COMMAND_VERSION,
@@ -46,6 +47,8 @@ struct options {
 	enum bench_mode mode;
 	uint32_t batch, window; /* 0: default */
 	uint64_t duration;
+	const char *source; /* channel of a source; or NULL */
+	uint64_t seed, late;
 	uint64_t given; /* one bit a table entry */
 };
 

@@ -156,7 +156,7 @@ json_t *session_summary(const struct session *session)
 {
 	static const char *const names[] = {
 		[COMMAND_SERVICES] = "services", [COMMAND_PING] = "ping",   [COMMAND_SEND] = "send",
-		[COMMAND_LISTEN] = "listen",	 [COMMAND_BENCH] = "bench",
+		[COMMAND_LISTEN] = "listen",	 [COMMAND_BENCH] = "bench", [COMMAND_SOAK] = "soak",
 	};
 	json_t *findings = json_object();
 	json_t *summary;
@@ -228,10 +228,9 @@ static const char *advice(const struct session *session, int error)
 	}
 }
 
-static int connect_host(struct session *session, const char *path)
+static struct host_options host_options(const struct options *options)
 {
-	const struct options *options = session->options;
-	struct host_options host_options = {
+	return (struct host_options){
 		.queue_size = options->queue_size,
 		.buffers = options->buffers,
 		.buffer_size = options->buffer_size,
@@ -241,11 +240,16 @@ static int connect_host(struct session *session, const char *path)
 		.poll = options->poll,
 		.timeout_ms = (int)((options->timeout + NS_PER_MS - 1) / NS_PER_MS),
 	};
-	uint64_t deadline = host_now() + options->timeout;
+}
+
+static int connect_host(struct session *session, const char *path)
+{
+	struct host_options wanted = host_options(session->options);
+	uint64_t deadline = host_now() + session->options->timeout;
 	int ret;
 
 	do
-		ret = host_open(&session->host, path, &host_options, &session->ops, session);
+		ret = host_open(&session->host, path, &wanted, &session->ops, session);
 	while (ret < 0 && worth_trying_again(session, ret, deadline));
 	if (ret == -EINVAL) {
 		session_fail(session, "%s", host_error(&session->host));
@@ -290,6 +294,40 @@ int session_open(struct session *session)
 	wake_fd = host_wake_fd(&session->host);
 	running = 1;
 	return 0;
+}
+
+static const char *socket_path(const struct session *session)
+{
+	return session->launch.pid != 0 ? session->launch.socket_path
+					: session->options->socket_path;
+}
+
+int session_reopen(struct session *session)
+{
+	const struct timespec pause = {.tv_nsec = NS_PER_MS};
+	const struct host_options wanted = host_options(session->options);
+	uint64_t findings[FINDING_COUNT], deadline = host_now() + session->options->timeout;
+	int ret;
+
+	memcpy(findings, session->host.stats.findings, sizeof(findings));
+	/* A signal must not write to a descriptor that is another one by then. */
+	wake_fd = -1;
+	for (;;) {
+		host_close(&session->host);
+		ret = host_open(&session->host, socket_path(session), &wanted, &session->ops,
+				session);
+		if (ret == 0)
+			ret = host_start(&session->host);
+		if (ret == 0 || session_stopped(session) || host_now() >= deadline)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	for (enum finding i = 0; i < FINDING_COUNT; i++)
+		session->host.stats.findings[i] += findings[i];
+	session->last_ns = host_now();
+	if (ret == 0)
+		wake_fd = host_wake_fd(&session->host);
+	return ret;
 }
 
 int session_close(struct session *session)
@@ -352,7 +390,11 @@ static void list_channels(const struct session *session, char *text, size_t size
 
 int session_find_target(struct session *session)
 {
-	const char *name = session->options->target;
+	return session_find_channel(session, session->options->target);
+}
+
+int session_find_channel(struct session *session, const char *name)
+{
 	uint64_t deadline = host_now() + session->options->timeout, number;
 	const struct channel *channel = NULL;
 	char announced[512];

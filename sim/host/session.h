@@ -58,6 +58,26 @@ int session_close(struct session *session);
 int session_find_target(struct session *session);
 
 /**
+ * session_find_channel() - the same for any channel
+ * @session: open session
+ * @name: name or address
+ *
+ * Return: as session_find_target().
+ */
+int session_find_channel(struct session *session, const char *name);
+
+/**
+ * session_reopen() - a new connection in place of the one that there is, up to DRIVER_OK
+ * @session: opened session, its connection good or bad
+ *
+ * Tries for as long as --timeout says: the back-end may be starting anew. Endpoints are those of
+ * a new host, none; what the remote did wrong before stays counted.
+ *
+ * Return: 0; otherwise negative errno, with the reason in host_error().
+ */
+int session_reopen(struct session *session);
+
+/**
  * session_stopped() - is it time to end: a signal came, or standard output takes no more
  * @session: session
  *
@@ -119,6 +139,7 @@ void command_ping(struct session *session);
 void command_send(struct session *session);
 void command_listen(struct session *session);
 void command_bench(struct session *session);
+void command_soak(struct session *session);
 
 /* What listen shows, from the beginning on; ctx is the session. */
 void listen_message(void *ctx, const struct host_message *message);
