@@ -13,7 +13,7 @@ from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Misbehaved, NotApplicable, Unmet
 from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.kernel_api import KernelApi, load_module
-from rpmsg_conformance.kernel_log import Complaint, complaints, fatal
+from rpmsg_conformance.kernel_log import Complaint, complaints, ends_lock_checker, fatal
 from rpmsg_conformance.link import Channel, Link
 from rpmsg_conformance.pytest_plugin import baseline_key, record_key, target_key
 from rpmsg_conformance.sim import SimulatorClient, SimulatorError
@@ -123,9 +123,10 @@ def new_link(
                 link.sim.write_events(case_folder / f"events{suffix}.jsonl")
         if damage is None and not host.cold:
             log = host.kernel_log()
-            oops = fatal(complaints(log))
-            if oops is not None:
-                host.discard(oops.text)
+            found = complaints(log)
+            last = fatal(found) or ends_lock_checker(found)
+            if last is not None:
+                host.discard(last.text)
         write_lines(case_folder / "dmesg.txt", log)
         write_lines(case_folder / "console.txt", host.console_tail())
     judge_behaviour(request, host, links, early + complaints(log))

@@ -13,15 +13,17 @@ _COMPLAINT = re.compile(
     r"INFO: (task|rcu|trying)|possible (circular|recursive|irq)|inconsistent lock state|"
     r"KASAN: |UBSAN: |KFENCE: |refcount_t: |list_(add|del) corruption|page allocation failure|"
     r"Voluntary context switch within RCU|sleeping function called|scheduling while atomic|"
-    r"suspicious RCU usage|cannot create duplicate filename|tried to init an initialized object"
+    r"suspicious RCU usage|cannot create duplicate filename|tried to init an initialized object|"
+    r"^BUG [\w-]+ \("
 )
 
 #: A report begins with a line of scissors; its last line, where it has one.
 _CUT = "------------[ cut here ]"
 _END = re.compile(r"---\[ end trace|=+$")
 
-#: Lines of a report that belong to it at most, and functions of its trace that are named.
-_REPORT_LINES = 60
+#: Lines of a report that belong to it at most, and functions of its trace that are named. KASAN and the
+#: lock checker show several stacks.
+_REPORT_LINES = 250
 _NAMED = 24
 
 #: "[ 12.3] <4> " as the agent's client writes it, and names in lines of a call trace.
@@ -32,8 +34,20 @@ _ARM = re.compile(r"^ ?(?:\[<[0-9a-f]+>\] \()?([A-Za-z_][\w.]*)(?: \[\w+\])?(?:\
 #: What follows the first line when that says everything.
 _HEADING = re.compile(r"^(Modules linked in|CPU: |Hardware name|Call [Tt]race|[=-]{5}|\s*$)")
 
+#: The stacks of a report that are not the one on which it was noticed: KASAN's come after that, those of
+#: the lock checker before it.
+_STACKS_AFTER = re.compile(r"^(Allocated by task|Freed by task|Last potentially related work)")
+_STACKS_BEFORE = re.compile(r"^stack backtrace:")
+
+#: Locks in a report of the lock checker: the one that is taken, and one that is held.
+_LOCK = re.compile(r"\((.*)\)\{[^}]*\}-\{[0-9:]+\}, at: ([\w.]+)")
+_LOCK_HELD = re.compile(r"^but task is already holding lock:")
+
 #: Where every trace begins, whatever it is about.
-_PLUMBING = re.compile(r"^(_*(un)?wind|show_stack|dump_stack|__warn|warn_slowpath|c_backtrace)")
+_PLUMBING = re.compile(
+    r"^(_*(un)?wind|show_stack|dump_stack|__warn|warn_slowpath|c_backtrace|print_report|kasan_report|"
+    r"print_(deadlock|circular)_bug|check_noncircular|__?lock_acquire|validate_chain|__asan_)"
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,23 @@ def fatal(found: Sequence[Complaint]) -> Complaint | None:
     return next((complaint for complaint in found if _FATAL.search(complaint.text)), None)
 
 
+#: With these the kernel's lock checker ends: what it would find afterwards nobody learns.
+_LAST_OF_LOCKS = re.compile(
+    r"possible (circular|recursive|irq)|inconsistent lock state|Invalid wait context|suspicious RCU usage|"
+    r"bad unlock balance|held lock freed|irq lock inversion|trying to register non-static key"
+)
+
+
+def ends_lock_checker(found: Sequence[Complaint]) -> Complaint | None:
+    """The first complaint after which the kernel checks no lock any more, or None."""
+    return next((complaint for complaint in found if _LAST_OF_LOCKS.search(complaint.text)), None)
+
+
+def uses_of_freed_memory(lines: Sequence[str]) -> list[str]:
+    """What a kernel with KASAN says in these lines of its log, each report in one line."""
+    return [found.describe() for found in complaints(lines) if "KASAN: " in found.text]
+
+
 def complaints(lines: Sequence[str]) -> list[Complaint]:
     """The complaints in lines of a kernel log, each with its call trace."""
     found = []
@@ -80,16 +111,15 @@ def complaints(lines: Sequence[str]) -> list[Complaint]:
 
 def _end_of_report(lines: Sequence[str], start: int) -> int:
     """Number of the first line that no longer belongs to the report that begins at ``start``."""
+    # Without a last line: as far as the trace goes.
+    end = start + 1
     for number in range(start + 1, min(len(lines), start + _REPORT_LINES)):
         text = _text(lines[number])
         if _END.search(text):
             return number + 1
-        if text.startswith(_CUT):
-            return number
-    # Without a last line: as far as the trace goes.
-    end = start + 1
-    for number in range(start + 1, min(len(lines), start + _REPORT_LINES)):
-        if _function(_text(lines[number])) is not None:
+        if text.startswith(_CUT) or (end > start + 1 and _COMPLAINT.search(text)):
+            break
+        if _function(text) is not None:
             end = number + 1
     return end
 
@@ -97,13 +127,31 @@ def _end_of_report(lines: Sequence[str], start: int) -> int:
 def _complaint(report: Sequence[str]) -> Complaint:
     functions: list[str] = []
     for line in report:
+        if _STACKS_AFTER.match(_text(line)):
+            break
+        if _STACKS_BEFORE.match(_text(line)):
+            functions.clear()
         function = _function(_text(line))
         if function is not None and not _PLUMBING.match(function):
             functions.append(function)
     text = _text(report[0]).strip()
-    if len(report) > 1 and not _HEADING.match(_text(report[1])):
+    if locks := _locks(report):
+        text += f": {locks}"
+    elif len(report) > 1 and not _HEADING.match(_text(report[1])):
         text += f": {_text(report[1]).strip()}"
     return Complaint(text, tuple(_unrepeated(functions)), tuple(report))
+
+
+def _locks(report: Sequence[str]) -> str:
+    """Which lock was taken while which was held, if the report is about such a thing."""
+    named: list[str] = []
+    for number, line in enumerate(report):
+        found = _LOCK.search(_text(line))
+        if found and (not named or _LOCK_HELD.match(_text(report[number - 1]))):
+            named.append(f"{found.group(1)} in {found.group(2).partition('+')[0]}()")
+        if len(named) == 2:
+            return f"{named[0]}, while holding {named[1]}"
+    return ""
 
 
 def _unrepeated(names: Iterable[str]) -> list[str]:

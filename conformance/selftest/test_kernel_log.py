@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from rpmsg_conformance.kernel_log import complaints
+from rpmsg_conformance.kernel_log import complaints, ends_lock_checker, fatal, uses_of_freed_memory
 
 ARM = """\
 [    6.100000] <6> virtio_rpmsg_bus virtio1: rpmsg host is online
@@ -59,3 +59,78 @@ def test_kernel_log_without_complaint_has_none() -> None:
 def test_kernel_log_description_names_what_and_where() -> None:
     (found,) = complaints(X86)
     assert found.describe().endswith("; in __mutex_lock < rpmsg_recv_done")
+
+
+KASAN = """\
+[    9.000000] <3> ==================================================================
+[    9.000001] <3> BUG: KASAN: slab-use-after-free in rpmsg_destroy_ept+0x24/0x60
+[    9.000002] <3> Read of size 8 at addr ffff888006a1b058 by task agent/1
+[    9.000003] <3> 
+[    9.000004] <4> CPU: 0 UID: 0 PID: 1 Comm: agent Not tainted 6.12 #1
+[    9.000005] <4> Call Trace:
+[    9.000006] <4>  <TASK>
+[    9.000007] <4>  dump_stack_lvl+0x5d/0x80
+[    9.000008] <4>  print_report+0x14c/0x4a0
+[    9.000009] <4>  kasan_report+0xb1/0xe0
+[    9.000010] <4>  rpmsg_destroy_ept+0x24/0x60
+[    9.000011] <4>  rpmsg_dev_remove+0x5a/0x90
+[    9.000012] <4>  </TASK>
+[    9.000013] <4> 
+[    9.000014] <4> Allocated by task 40:
+[    9.000015] <4>  kasan_save_stack+0x24/0x50
+[    9.000016] <4>  rpmsg_dev_probe+0x120/0x200
+[    9.000017] <4> 
+[    9.000018] <4> Freed by task 1:
+[    9.000019] <4>  kfree+0x90/0x200
+[    9.000020] <4> 
+[    9.000021] <3>  ffff888006a1af00: fa fb fb fb fb fb fb fb
+[    9.000022] <3> ==================================================================
+[    9.100000] <6> nothing wrong here
+""".splitlines()
+
+LOCKS = """\
+[    8.000000] <4> ============================================
+[    8.000001] <4> WARNING: possible recursive locking detected
+[    8.000002] <4> 6.12.107 #1 Not tainted
+[    8.000003] <4> --------------------------------------------
+[    8.000004] <4> irq/26-virtio2-/60 is trying to acquire lock:
+[    8.000005] <4> ffff888007b3b858 (&ept->cb_lock){+.+.}-{3:3}, at: __rpmsg_destroy_ept+0x3e/0x80
+[    8.000006] <4> 
+[    8.000007] <4> but task is already holding lock:
+[    8.000008] <4> ffff888007b3c058 (&ept->cb_lock){+.+.}-{3:3}, at: rpmsg_recv_done+0x190/0x600
+[    8.000009] <4> 
+[    8.000010] <4> 1 lock held by irq/26-virtio2-/60:
+[    8.000011] <4>  #0: ffff888007b3c058 (&ept->cb_lock){+.+.}-{3:3}, at: rpmsg_recv_done+0x190/0x600
+[    8.000012] <4> 
+[    8.000013] <4> stack backtrace:
+[    8.000014] <4> Call Trace:
+[    8.000015] <4>  <TASK>
+[    8.000016] <4>  dump_stack_lvl+0x5d/0x80
+[    8.000017] <4>  print_deadlock_bug+0x1c0/0x2b0
+[    8.000018] <4>  __rpmsg_destroy_ept+0x3e/0x80
+[    8.000019] <4>  rpmsg_ns_cb+0x90/0x200
+[    8.000020] <4>  </TASK>
+""".splitlines()
+
+
+def test_kernel_log_trace_of_kasan_is_that_of_the_access() -> None:
+    (found,) = complaints(KASAN)
+    assert found.text.startswith("BUG: KASAN: slab-use-after-free in rpmsg_destroy_ept+0x24/0x60: Read of")
+    assert found.trace == ("rpmsg_destroy_ept", "rpmsg_dev_remove")
+    assert fatal([found]) is found and ends_lock_checker([found]) is None
+    assert uses_of_freed_memory(KASAN + LOCKS) == [found.describe()]
+
+
+def test_kernel_log_report_of_the_lock_checker_names_both_locks() -> None:
+    (found,) = complaints(LOCKS)
+    assert found.text == (
+        "WARNING: possible recursive locking detected: &ept->cb_lock in __rpmsg_destroy_ept(), "
+        "while holding &ept->cb_lock in rpmsg_recv_done()"
+    )
+    assert found.trace == ("__rpmsg_destroy_ept", "rpmsg_ns_cb")
+    assert ends_lock_checker([found]) is found and fatal([found]) is None
+
+
+def test_kernel_log_report_ends_where_the_next_one_begins() -> None:
+    assert [len(found.trace) for found in complaints(X86[:8] + X86[:8] + LOCKS)] == [2, 2, 2]
+    assert len(complaints(LOCKS + KASAN)) == 2
