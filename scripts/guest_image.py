@@ -47,6 +47,7 @@ INTERESTING_CONFIG = (
     "MODULE_SIG_FORCE",
     "DEBUG_ATOMIC_SLEEP",
     "PROVE_LOCKING",
+    "KASAN",
 )
 
 AGENT_DIR = "etc/rpmsg-agent"
@@ -340,6 +341,7 @@ def make_bundle(
         "hot_plug": machine.get("hot_plug", True),
         "mmio": {"machine": machine["mmio_args"]} if "mmio_args" in machine else None,
         "memory_mb": machine["memory_mb"],
+        "slowness": machine.get("slowness", 1),
         "device": device,
         "kernel": "kernel",
         "initramfs": "initramfs.cpio",

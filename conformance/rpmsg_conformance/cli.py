@@ -247,7 +247,7 @@ def _host(options: argparse.Namespace) -> int:
             qemu=qemu.absolute(),
             simulator=simulator,
             folder=report / "guests",
-            timeout_factor=options.timeout_factor,
+            timeout_factor=options.timeout_factor * bundle.slowness,
             say=say,
             find_module=_module_finder(
                 options.kmod, "" if options.kernel is not None else bundle.name

@@ -76,6 +76,10 @@ class Bundle:
     own, which has it from the beginning."""
     has_agent: bool = True
     """Whether the suite's agent runs in it; if not, only what is seen on the wire can be judged."""
+    checks_memory: bool = False
+    """Whether its kernel reports each use of freed memory (KASAN)."""
+    slowness: float = 1.0
+    """What every deadline is multiplied with because of this kernel, besides --timeout-factor."""
     qemu_args: tuple[str, ...] = ()
     """Further arguments for QEMU, after all others."""
 
@@ -128,6 +132,9 @@ def load_bundle(folder: Path, transport: str = "pci") -> Bundle:
     modules = [*fields["modules"], *fields.get("optional_modules", [])]
     known["modules"] = tuple(str(module) for module in modules)
     known["hot_plug"] = bool(fields.get("hot_plug", True))
+    config = fields.get("config")
+    known["checks_memory"] = isinstance(config, dict) and config.get("KASAN") == "y"
+    known["slowness"] = _slowness(fields, description)
     if transport == "mmio":
         mmio = fields.get("mmio")
         if not isinstance(mmio, dict) or not isinstance(mmio.get("machine"), list):
@@ -142,6 +149,14 @@ def load_bundle(folder: Path, transport: str = "pci") -> Bundle:
         transport=transport,
         **known,
     )
+
+
+def _slowness(fields: dict[str, Any], description: Path) -> float:
+    """How much longer the guest may take, 1 if its description does not say. Raises TargetUnreachable."""
+    value = fields.get("slowness", 1)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= 100:
+        raise TargetUnreachable(f"{description}: 'slowness' is not a number from 1 to 100")
+    return float(value)
 
 
 def run_script(script: Path, *arguments: str) -> Path:

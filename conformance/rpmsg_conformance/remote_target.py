@@ -115,7 +115,7 @@ class RemoteTarget:
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.launch = list(launch) if launch is not None else None
-        self.factor = timeout_factor
+        self.timeout_factor = timeout_factor
         self.say = say
         self.folder = folder
         self.echo: EchoService | None = None
@@ -180,7 +180,7 @@ class RemoteTarget:
         if child is None:
             return None
         if wait and child.running:
-            child.wait(wait * max(1.0, self.factor))
+            child.wait(wait * max(1.0, self.timeout_factor))
         if child.running:
             return None
         report = self.sanitizer_report()
@@ -225,7 +225,7 @@ class RemoteTarget:
         if started_here:
             self._start()
         config = config if config is not None else Config()
-        config = replace(config, timeout=config.timeout * self.factor)
+        config = replace(config, timeout=config.timeout * self.timeout_factor)
         waited = 0.0
         while True:
             try:
@@ -241,7 +241,7 @@ class RemoteTarget:
                     raise TargetUnreachable(
                         f"{ended} before it listened at {self.path}{self._tail()}"
                     ) from error
-                if waited >= START_SECONDS * self.factor or self._child is None:
+                if waited >= START_SECONDS * self.timeout_factor or self._child is None:
                     raise TargetUnreachable(f"no remote listens: {error}{self._tail()}") from error
                 self._child.wait(0.005)
                 waited += 0.005
@@ -380,7 +380,7 @@ class RemoteTarget:
         host.start()
         self.offered = host.session.offered
         self.protocol_offered = host.session.protocol_offered
-        seconds = DISCOVERY_SECONDS * self.factor
+        seconds = DISCOVERY_SECONDS * self.timeout_factor
         if self._echo_addr is not None:
             self.echo = EchoService(self._echo_name, self._echo_addr)
         elif self._echo_name is not None:

@@ -53,6 +53,9 @@ class UsageError(Exception):
 class DescribedTarget(Target, Protocol):
     """A target that can say what it is."""
 
+    timeout_factor: float
+    """What deadlines are multiplied with for it."""
+
     def describe(self) -> dict[str, str]:
         """What was tested, for the report."""
 
@@ -229,7 +232,7 @@ class SuiteRun:
 
     def plugin(
         self,
-        target: Target | None,
+        target: DescribedTarget | None,
         listener: Listener | None,
         report: Path | None,
         part: Callable[[Case], bool] | None = None,
@@ -256,7 +259,7 @@ class SuiteRun:
             load_baseline=load_baseline,
             repeat_command=self.repeat,
             report=report,
-            timeout_factor=options.timeout_factor,
+            timeout_factor=options.timeout_factor if target is None else target.timeout_factor,
             profile=options.profile,
             seed=options.seed or 0,
             shuffle=options.shuffle,

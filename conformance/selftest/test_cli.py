@@ -136,6 +136,10 @@ def test_cli_nothing_to_run_is_status_5(capsys: pytest.CaptureFixture[str]) -> N
         (lambda folder: (folder / "guest.json").unlink(), "guest.json: cannot be read"),
         (lambda folder: (folder / "guest.json").write_text("{"), "guest.json: not JSON"),
         (lambda folder: (folder / "guest.json").write_text("{}"), "'name' is missing"),
+        (
+            lambda folder: (folder / "guest.json").write_text(json.dumps({**BUNDLE, "slowness": 0.5})),
+            "'slowness' is not a number from 1 to 100",
+        ),
         (lambda folder: (folder / "kernel").unlink(), "there is no kernel"),
         (lambda folder: (folder / "initramfs.cpio").unlink(), "there is no initramfs.cpio"),
     ],

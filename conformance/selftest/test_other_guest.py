@@ -65,6 +65,12 @@ def test_other_guest_without_options_is_the_guest_itself(bundle: Path) -> None:
     assert other_guest.repeated(options()) == []
 
 
+def test_other_guest_is_slow_only_if_its_description_says_so(bundle: Path) -> None:
+    assert load_bundle(bundle).slowness == 1
+    (bundle / "guest.json").write_text(json.dumps({**DESCRIPTION, "slowness": 2.5}))
+    assert load_bundle(bundle).slowness == 2.5
+
+
 def test_other_guest_options_replace_what_they_name(bundle: Path) -> None:
     arguments = ["--initrd=none", "--append=", "--qemu-arg=-smp", "--qemu-arg=2", "--no-agent"]
     given = options(*arguments)
