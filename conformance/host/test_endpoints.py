@@ -6,9 +6,14 @@ from __future__ import annotations
 import pytest
 
 from rpmsg_conformance.agent import AgentClient
-from rpmsg_conformance.expect import expect_equal
+from rpmsg_conformance.expect import expect, expect_equal
+from rpmsg_conformance.host_target import HostTarget
+from rpmsg_conformance.kernel_log import uses_of_freed_memory
 from rpmsg_conformance.link import ADDRESS_ANY, Channel, Link
 from rpmsg_conformance.sim import SimulatorClient
+
+#: Endpoints that are made and destroyed.
+ROUNDS = 20
 
 #: An address that no endpoint of the guest has.
 NOBODY = 0x0BADADD0
@@ -27,6 +32,24 @@ def test_endpoints_sending_to_any_is_refused(
     agent.receive(endpoint)
     seen = [(event["src"], event.payload) for event in sim.events("message", since=mark)]
     expect_equal("messages on the ring", seen, [(channel.local, b"to somebody")])
+
+
+@pytest.mark.requirement("EP-004")
+def test_endpoints_destroyed_while_messages_come_are_not_used_after_that(
+    link: Link, sim: SimulatorClient, agent: AgentClient, channel: Channel, host: HostTarget
+) -> None:
+    if not host.bundle.checks_memory:
+        pytest.skip("a use of freed memory shows only on a kernel with KASAN")
+    for number in range(ROUNDS):
+        source = 0x700 + number
+        fd = link.open(f"/dev/{link.create_endpoint('short-lived', source, channel.remote)}")
+        for _ in range(link.buffers // 2):
+            sim.send(src=channel.remote, dst=source, data=b"to somebody who goes")
+        # It goes while its messages are delivered, and others wait in its backlog.
+        agent.call("rpmsg_destroy_ept", fd=fd)
+        link.close(fd)
+    used = uses_of_freed_memory(host.recent_log())
+    expect(not used, expected="no use of an endpoint that is gone", observed="; ".join(used))
 
 
 @pytest.mark.requirement("EP-002")

@@ -7,7 +7,9 @@ import pytest
 
 from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import expect, expect_equal
+from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.kernel_api import KernelApi, KernelChannel
+from rpmsg_conformance.kernel_log import uses_of_freed_memory
 from rpmsg_conformance.link import ADDRESS_ANY, RPMSG_DEVICES, Link
 from rpmsg_conformance.sim import SimulatorClient
 
@@ -292,6 +294,25 @@ def test_kernel_endpoint_of_an_earlier_driver_is_not_destroyed_again(
         expected="nothing is destroyed when a driver without an endpoint leaves",
         observed="the core destroys the endpoint of the driver before once more, a use after free",
     )
+
+
+@pytest.mark.destructive
+@pytest.mark.requirement("KA-071")
+def test_kernel_driver_without_an_endpoint_leaves_freed_memory_alone(
+    kernel: KernelApi, link: Link, host: HostTarget
+) -> None:
+    if not host.bundle.checks_memory:
+        pytest.skip("what frees memory twice tells of it only on a kernel with KASAN")
+    earlier = kernel.new_driver("kapi-one")
+    kernel.channel(earlier, "kapi-one", announce(link, "kapi-one"))
+    kernel.unregister(earlier).expect_success()
+    later = kernel.new_driver("kapi-one", callback=0, leaves_stale=2)
+    kernel.channel(later, "kapi-one")
+    # What it touches is in the kernel's log; it need not come back from that.
+    kernel.submit("driver_unregister", worker=1, driver=later)
+    link.agent.call("sleep", ms=500)
+    used = uses_of_freed_memory(host.recent_log())
+    expect(not used, expected="no use of the endpoint that is gone", observed="; ".join(used))
 
 
 @pytest.mark.requirement("KA-062")

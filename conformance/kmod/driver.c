@@ -47,8 +47,8 @@ static int kapi_probe(struct rpmsg_device *rpdev)
 	struct kapi_channel *channel;
 	int sent = 0;
 
-	if (stale)
-		rpdev->ept = driver->leaves_stale ? stand_in(rpdev) : NULL;
+	if (stale && driver->leaves_stale != KAPI_LEAVES_ITSELF)
+		rpdev->ept = driver->leaves_stale == KAPI_LEAVES_STAND_IN ? stand_in(rpdev) : NULL;
 	channel = kapi_channel_new(driver, rpdev, stale ? NULL : rpdev->ept);
 	if (!channel)
 		return -ENOMEM;
@@ -133,11 +133,12 @@ static int describe(struct kapi_call *call, struct kapi_driver *driver)
 	if (!names || fill_table(driver, names) || kapi_int(call, "callback", 1, &callback) ||
 	    kapi_int(call, "sends", 0, &sends) || kapi_int(call, "announces", 0, &announces) ||
 	    kapi_int(call, "leaves_stale", 0, &leaves_stale) ||
+	    leaves_stale < KAPI_LEAVES_NOTHING || leaves_stale > KAPI_LEAVES_ITSELF ||
 	    kapi_int(call, "probe", 0, &driver->probe_result))
 		return -EINVAL;
 	driver->probe_sends = sends;
 	driver->probe_announces = announces;
-	driver->leaves_stale = leaves_stale;
+	driver->leaves_stale = (enum kapi_leaves)leaves_stale;
 	snprintf(driver->name, sizeof(driver->name), "rpmsg_kapi_%d", driver->id);
 	driver->drv.drv.name = driver->name;
 	driver->drv.id_table = driver->table;
@@ -149,11 +150,13 @@ static int describe(struct kapi_call *call, struct kapi_driver *driver)
 
 /**
  * kapi_run_driver_new() - driver_new names=A[,B...] [callback=0] [probe=ERRNO] [sends=1]
- * [announces=1] [leaves_stale=1]: makes a driver, which is not registered by that.
+ * [announces=1] [leaves_stale=1|2]: makes a driver, which is not registered by that.
  *
  * With sends=1 its probe and remove send on the channel, with announces=1 its probe asks the core
  * to announce the channel, with leaves_stale=1 it leaves an endpoint in
- * place if an earlier driver has left one: a stand-in, whose destruction is an event.
+ * place if an earlier driver has left one: a stand-in, whose destruction is an event; with 2 it
+ * leaves what it found, which is freed memory: for a kernel that tells of its use, and may not
+ * survive it.
  */
 int kapi_run_driver_new(struct kapi_call *call)
 {

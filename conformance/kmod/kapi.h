@@ -36,6 +36,13 @@ enum kapi_action {
 	KAPI_HOLD,	    /* takes hold_ms to return */
 };
 
+/* What a driver leaves in place of an endpoint that an earlier one has left. */
+enum kapi_leaves {
+	KAPI_LEAVES_NOTHING,
+	KAPI_LEAVES_STAND_IN,
+	KAPI_LEAVES_ITSELF,
+};
+
 /* A driver of ours. It outlives its registrations; freed by its command only. */
 struct kapi_driver {
 	struct list_head node;
@@ -50,7 +57,7 @@ struct kapi_driver {
 	int probe_result;
 	bool probe_sends;
 	bool probe_announces;
-	bool leaves_stale;
+	enum kapi_leaves leaves_stale;
 };
 
 /* One binding of a driver to a channel. The record stays when the binding has ended. */
