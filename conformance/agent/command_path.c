@@ -209,16 +209,50 @@ static void drain(int fd)
 		;
 }
 
-static int wait_for_path(struct call *call, int events, int notify, char found[static PATH_MAX])
+/*
+ * What tells this thread that something changed: uevents and inotify, or a negative errno. Both
+ * stay open, since Linux ends an inotify descriptor only after a grace period, some 40 ms with one
+ * slow processor.
+ */
+static _Thread_local struct {
+	bool open;
+	int events;
+	int notify;
+} listener;
+
+static void listen_for_changes(void)
+{
+	if (!listener.open) {
+		listener.events = uevent_open();
+		listener.notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+		listener.open = true;
+	}
+	/* What came since the last wait. */
+	if (listener.events >= 0)
+		uevent_drain(listener.events);
+	if (listener.notify >= 0)
+		drain(listener.notify);
+}
+
+static int wait_for_path(struct call *call, char found[static PATH_MAX])
 {
 	const char *path = command_text(call, "path");
 	bool present = !command_value(call, "present") || command_flag(call, "present");
 	bool pattern = command_flag(call, "glob");
 	int64_t timeout_ms = command_i64(call, "timeout_ms", -1);
 	uint64_t deadline = UINT64_MAX;
-	int last_ms = events < 0 && notify < 0 ? LOOK_UNTOLD_MS : LOOK_LAST_MS;
 	int look_ms = LOOK_FIRST_MS;
+	int events, notify, last_ms;
 
+	/* Most are there already. */
+	if (path_exists(path, pattern, found) == present)
+		return 0;
+	if (!timeout_ms)
+		return -ETIMEDOUT;
+	listen_for_changes();
+	events = listener.events;
+	notify = listener.notify;
+	last_ms = events < 0 && notify < 0 ? LOOK_UNTOLD_MS : LOOK_LAST_MS;
 	if (timeout_ms >= 0)
 		deadline = sys_now_ns() + (uint64_t)timeout_ms * 1000000;
 	for (;;) {
@@ -227,16 +261,20 @@ static int wait_for_path(struct call *call, int events, int notify, char found[s
 			{.fd = notify, .events = POLLIN},
 		};
 		int watch = notify < 0 ? -1 : watch_folder(notify, path);
-		int remaining, told;
+		bool done = path_exists(path, pattern, found) == present;
+		int remaining = sys_remaining_ms(deadline);
+		int told = 0;
 
-		if (path_exists(path, pattern, found) == present)
-			return 0;
-		remaining = sys_remaining_ms(deadline);
-		if (!remaining)
-			return -ETIMEDOUT;
 		if (remaining < 0 || remaining > look_ms)
 			remaining = look_ms;
-		told = poll(wait, 2, remaining);
+		if (!done && remaining)
+			told = poll(wait, 2, remaining);
+		if (watch >= 0)
+			inotify_rm_watch(notify, watch);
+		if (done)
+			return 0;
+		if (!remaining)
+			return -ETIMEDOUT;
 		if (told < 0 && errno == EINTR)
 			return -EINTR;
 		look_ms = told > 0 ? LOOK_FIRST_MS : look_ms * 2;
@@ -244,8 +282,6 @@ static int wait_for_path(struct call *call, int events, int notify, char found[s
 			look_ms = last_ms;
 		if (wait[0].revents)
 			uevent_drain(events);
-		if (watch >= 0)
-			inotify_rm_watch(notify, watch);
 		if (notify >= 0)
 			drain(notify);
 	}
@@ -253,18 +289,12 @@ static int wait_for_path(struct call *call, int events, int notify, char found[s
 
 static int run_wait_path(struct call *call)
 {
-	int events = uevent_open();
-	int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	char found[PATH_MAX];
 	int err;
 
 	command_begin(call);
-	err = wait_for_path(call, events, notify, found);
+	err = wait_for_path(call, found);
 	command_end(call);
-	if (events >= 0)
-		close(events);
-	if (notify >= 0)
-		close(notify);
 	if (err)
 		return command_fail(call, err, "wait_path %s", command_text(call, "path"));
 	if (!command_value(call, "present") || command_flag(call, "present"))

@@ -222,6 +222,7 @@ class Guest:
         self._factor = timeout_factor
         self._free_ports = list(range(PORTS))
         self._slot_control: dict[int, tuple[int, int]] = {}
+        self._rescan_files: dict[int, str] = {}
         self._next_device = 1
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -369,7 +370,7 @@ class Guest:
         except ConnectionLost as error:
             raise GuestDied(f"{error}; {self.describe_end()}") from error
         self._switch_slot(port, on=True)
-        self.agent.call("file_write", path="/sys/bus/pci/rescan", data="1")
+        self.agent.call("file_write", path=self._rescan_file(port), data="1")
         return plugged
 
     def unplug(self, plugged: Plugged) -> None:
@@ -426,6 +427,16 @@ class Guest:
         """Addresses of the PCI devices behind a root port."""
         names = self.agent.entries(_port_folder(port))
         return [name for name in names if re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:00\.0", name)]
+
+    def _rescan_file(self, port: int) -> str:
+        """The file by which the bus behind a root port is scanned: all buses would take longer."""
+        if port not in self._rescan_files:
+            buses = f"{_port_folder(port)}/pci_bus"
+            names = self.agent.entries(buses)
+            self._rescan_files[port] = (
+                f"{buses}/{names[0]}/rescan" if names else "/sys/bus/pci/rescan"
+            )
+        return self._rescan_files[port]
 
     def _switch_slot(self, port: int, on: bool) -> None:
         """Switch a slot's power and indicator, as a hot-plug driver would (PCIe 7.5.3.10)."""
