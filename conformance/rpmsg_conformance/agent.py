@@ -109,6 +109,8 @@ class AgentClient:
         self._hello: dict[str, Any] | None = None
         self._silent = False
         self._replies: dict[int, dict[str, Any]] = {}
+        self._nonblocking: set[int] = set()
+        """Descriptors on which no read() waits."""
         self._transcript = transcript.open("w", encoding="utf-8") if transcript else None
         self._started = time.monotonic()
         self._connection = JsonLineConnection(sock, "guest agent", self._receive)
@@ -141,6 +143,8 @@ class AgentClient:
         request: dict[str, Any] = {"id": request_id, "cmd": command, **params}
         if worker is not None:
             request["worker"] = worker
+        if command in ("close", "fcntl_nonblock"):
+            self._nonblocking.discard(params["fd"])
         self._record(">", request)
         try:
             self._connection.send(request)
@@ -158,7 +162,11 @@ class AgentClient:
 
     def open(self, path: str, *flags: str) -> int:
         """Open a file of the guest (default: rdwr and nonblock); returns its descriptor there."""
-        return int(self.call("open", path=path, flags=list(flags or ("rdwr", "nonblock")))["fd"])
+        wanted = flags or ("rdwr", "nonblock")
+        fd = int(self.call("open", path=path, flags=list(wanted))["fd"])
+        if "nonblock" in wanted:
+            self._nonblocking.add(fd)
+        return fd
 
     def close_fd(self, fd: int) -> None:
         """Close a descriptor of the guest."""
@@ -215,19 +223,25 @@ class AgentClient:
 
     def poll_in(self, fd: int, timeout: float) -> bool:
         """Wait in the guest until the descriptor is readable; ``timeout`` in seconds."""
-        scaled = timeout * self._factor
-        reply = self.call(
-            "poll", timeout + REPLY_SECONDS, fds=[fd], events=["in"], timeout_ms=int(scaled * 1000)
-        )
-        return bool(reply["ret"])
+        reply = self._submit_poll_in(fd, timeout).wait(timeout + REPLY_SECONDS)
+        return bool(reply.expect_success()["ret"])
+
+    def _submit_poll_in(self, fd: int, timeout: float) -> Pending:
+        milliseconds = int(timeout * self._factor * 1000)
+        return self.submit("poll", fds=[fd], events=["in"], timeout_ms=milliseconds)
 
     def receive(self, fd: int, timeout: float = 5.0) -> bytes:
         """Wait for a message and read it. Raises Unmet when none comes within ``timeout``."""
-        if not self.poll_in(fd, timeout):
+        wait = self._submit_poll_in(fd, timeout)
+        # The agent does one after the other; told both at once it need not wait for this side.
+        early = self.submit("read", fd=fd, len=512) if fd in self._nonblocking else None
+        came = bool(wait.wait(timeout + REPLY_SECONDS).expect_success()["ret"])
+        read = early.wait() if early is not None else None
+        if not came:
             raise Unmet(
                 "a message arrives in the guest", f"none within {timeout * self._factor:g} s"
             )
-        return bytes.fromhex(self.read(fd).expect_success()["data"])
+        return bytes.fromhex((read or self.read(fd)).expect_success()["data"])
 
     def wait_path(self, path: str, present: bool = True, timeout: float = 5.0) -> bool:
         """Wait in the guest until a path exists, or until it does not (``present`` False)."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rpmsg_conformance import capture, sim_trace
+from rpmsg_conformance import capture, processes, sim_trace
 from rpmsg_conformance.expect import Blocked, GuestDied, GuestWedged, NotApplicable
 from rpmsg_conformance.expect import TargetUnreachable, Unmet
 from rpmsg_conformance.guest import Bundle, Device, Guest
@@ -76,7 +76,8 @@ class HostTarget:
             role = f" ({self.role})" if self.role else ""
             self.say(f"booting {self.bundle.name}{role}: {what}")
             folder = self.folder / f"guest-{self._booted}"
-            self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor)
+            with processes.outliving():
+                self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor)
 
     @property
     def booted(self) -> bool:

@@ -25,6 +25,9 @@ CRASH_LOOKS = 2000
 #: Linux gives a character device to channels of this name by itself.
 CHAR_CHANNEL = "rpmsg-raw"
 
+#: How many write() of exhaust() the agent is told at once.
+WRITES_AT_ONCE = 16
+
 #: VIRTIO_RPMSG_F_NS: the remote announces its services.
 RPMSG_F_NS = 1
 
@@ -268,15 +271,26 @@ class Link:
     def exhaust(self, fd: int, limit: int = 2000) -> tuple[int, Reply]:
         """Write to a non-blocking descriptor until it fails, the remote keeping every buffer.
 
-        Returns how many writes succeeded, and the failure, once the remote has all the messages.
-        Raises Unmet when ``limit`` succeed.
+        Returns how many writes succeeded, and the first failure, once the remote has all the
+        messages. Raises Unmet when ``limit`` succeed, or one after a failure.
         """
         mark = self.sim.mark()
-        for count in range(limit):
-            reply = self.agent.write(fd, count.to_bytes(2, "little"))
-            if not reply.ok:
-                self.sim.wait_events(count, "message", since=mark)
-                return count, reply
+        for first in range(0, limit, WRITES_AT_ONCE):
+            numbers = range(first, first + WRITES_AT_ONCE)
+            # Sent together, since each would wait for the answer to the one before otherwise.
+            begun = [
+                self.agent.submit("write", fd=fd, data=number.to_bytes(2, "little").hex())
+                for number in numbers
+            ]
+            replies = [write.wait() for write in begun]
+            failed = [not reply.ok for reply in replies]
+            if not any(failed):
+                continue
+            count = failed.index(True)
+            if not all(failed[count:]):
+                raise Unmet("no write() succeeds after one that failed", replies[count].describe())
+            self.sim.wait_events(first + count, "message", since=mark)
+            return first + count, replies[count]
         raise Unmet("write() fails once the send buffers are used up", f"{limit} succeeded")
 
     def control_path(self) -> str:

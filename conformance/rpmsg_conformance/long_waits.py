@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from rpmsg_conformance import processes
 from rpmsg_conformance.agent import Pending, Reply
 from rpmsg_conformance.expect import Blocked, GuestDied, GuestWedged, NotApplicable
 from rpmsg_conformance.expect import TargetUnreachable, Unmet, expect_equal
@@ -346,7 +347,8 @@ class Beside:
             if wait is self.reboot and (self._unfinished or self._wanted[0] is not wait):
                 continue
             self._wanted.remove(wait)
-            wait.start()
+            with processes.outliving():
+                wait.start()
             self._unfinished.append(wait)
 
     def complete(self, wait: LongWait) -> None:

@@ -103,6 +103,7 @@ class Child:
 
 _children: set[Child] = set()
 _folders: set[Path] = set()
+_outliving: set[tuple[int, str]] = set()
 
 #: Whether something is being made that clean_up() does not know of yet, and the signal that came
 #: meanwhile. A mask would not do: another thread may take the signal.
@@ -202,6 +203,32 @@ def remove_folder(folder: Path) -> None:
     """Remove a folder made by temporary_folder() before the program's end."""
     shutil.rmtree(folder, ignore_errors=True)
     _folders.discard(folder)
+
+
+def open_descriptors() -> set[tuple[int, str]]:
+    """This process's open descriptors: number, and what it is of."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))
+        except OSError:
+            continue  # the one for looking
+    return found
+
+
+@contextmanager
+def outliving() -> Iterator[None]:
+    """A block that opens descriptors for longer than the case in which it happens to run."""
+    before = open_descriptors()
+    try:
+        yield
+    finally:
+        _outliving.update(open_descriptors() - before)
+
+
+def meant_to_outlive(descriptor: tuple[int, str]) -> bool:
+    """Whether an open descriptor is one of outliving()."""
+    return descriptor in _outliving
 
 
 def clean_up() -> None:

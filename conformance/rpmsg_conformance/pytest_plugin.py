@@ -8,7 +8,6 @@ the target beyond the Target protocol; what cases use of it comes from the fixtu
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -67,7 +66,7 @@ class Listener(Protocol):
 
 
 record_key = pytest.StashKey[CaseResult]()
-before_key = pytest.StashKey[set[str]]()
+before_key = pytest.StashKey[set[tuple[int, str]]]()
 target_key = pytest.StashKey[Target]()
 #: What every random choice of a run begins with.
 seed_key = pytest.StashKey[int]()
@@ -286,7 +285,7 @@ class ConformPlugin:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         item.stash[record_key] = self._record(case, folder)
-        item.stash[before_key] = _open_descriptors()
+        item.stash[before_key] = processes.open_descriptors()
 
     def _record(self, case: Case, folder: Path | None) -> CaseResult:
         return CaseResult(
@@ -327,7 +326,7 @@ class ConformPlugin:
             self._keep_evidence(record)
             self._judge(record)
 
-    def _find_leftovers(self, record: CaseResult, before: set[str]) -> None:
+    def _find_leftovers(self, record: CaseResult, before: set[tuple[int, str]]) -> None:
         """A case that leaves a process behind is a fault of the suite; a descriptor is noted."""
         for pid in processes.strays():
             if record.message:
@@ -335,12 +334,10 @@ class ConformPlugin:
             record.outcome = Outcome.HARNESS
             record.message = f"the case left a process behind: {processes.end_stray(pid)}"
             record.expected = record.observed = ""
-        for fd in _open_descriptors() - before:
-            try:
-                what = os.readlink(f"/proc/self/fd/{fd}")
-            except OSError:
+        for fd, what in sorted(processes.open_descriptors() - before):
+            if processes.meant_to_outlive((fd, what)):
                 continue
-            # Those of a remote or guest that was started again during the case.
+            # Those of a remote that was started again during the case.
             if not what.startswith("anon_inode:[pidfd]") and not what.endswith(".log"):
                 record.notes.append(f"the case left descriptor {fd} open: {what}")
 
@@ -413,11 +410,6 @@ _SEVERITY = (
     Outcome.DIED,
     Outcome.HARNESS,
 )
-
-
-def _open_descriptors() -> set[str]:
-    """Numbers of this process's open descriptors, the one for looking included."""
-    return set(os.listdir("/proc/self/fd"))
 
 
 def _classify(error: BaseException, when: str) -> Outcome:
