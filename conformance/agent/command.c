@@ -11,8 +11,8 @@
 #include "sys.h"
 
 static const struct command *const tables[] = {
-	command_file_table,   command_path_table,   command_rpmsg_table,
-	command_kernel_table, command_system_table, command_process_table,
+	command_file_table,   command_path_table,    command_rpmsg_table,   command_kernel_table,
+	command_system_table, command_process_table, command_traffic_table,
 };
 
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))

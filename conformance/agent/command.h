@@ -84,6 +84,7 @@ extern const struct command command_rpmsg_table[];
 extern const struct command command_kernel_table[];
 extern const struct command command_system_table[];
 extern const struct command command_process_table[];
+extern const struct command command_traffic_table[];
 
 /**
  * command_parse() - make a call of a line

@@ -406,3 +406,27 @@ def test_exchange_counts_messages_that_are_not_the_expected_ones(
     agent.call("write", fd=fd, data="ffffffff")
     reply = agent.call("exchange", fd=fd, count=8, window=4)
     assert (reply["ok"], reply["ret"], reply["wrong"]) == (True, 8, 8)
+
+
+def test_traffic_counts_what_came_back(agent: Agent, fifo: Path) -> None:
+    # A FIFO keeps no borders between messages, so there is one at a time.
+    fd = agent.open(fifo, "rdwr", "nonblock")
+    reply = agent.call("traffic", fd=fd, ms=50, first=1 << 40)
+    assert reply["ok"] and reply["ended"] == "time"
+    assert reply["sent"] == reply["received"] > 0
+    for wrong in ("lost", "missing", "doubled", "reordered", "damaged"):
+        assert reply[wrong] == 0, wrong
+
+
+def test_traffic_counts_damage_and_gives_up(agent: Agent, fifo: Path) -> None:
+    fd = agent.open(fifo, "rdwr", "nonblock")
+    agent.call("write", fd=fd, data="ff")
+    reply = agent.call("traffic", fd=fd, ms=5000, timeout_ms=100)
+    assert (reply["sent"], reply["received"], reply["damaged"]) == (1, 0, 1)
+    assert (reply["missing"], reply["ended"]) == (1, "ETIMEDOUT")
+
+
+def test_traffic_tells_the_errno_that_ended_it(agent: Agent, fifo: Path) -> None:
+    fd = agent.open(fifo, "rdonly", "nonblock")
+    reply = agent.call("traffic", fd=fd, ms=5000)
+    assert (reply["sent"], reply["ended"]) == (0, "EBADF")
