@@ -268,6 +268,10 @@ class Link:
             self.agent.try_call("close", fd=fd)
         self._open.clear()
 
+    def forget_files(self) -> None:
+        """The agent has started anew: what it had open is gone."""
+        self._open.clear()
+
     def exhaust(self, fd: int, limit: int = 2000) -> tuple[int, Reply]:
         """Write to a non-blocking descriptor until it fails, the remote keeping every buffer.
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from rpmsg_conformance import processes
 from rpmsg_conformance.expect import TargetUnreachable
+from rpmsg_conformance.guest import load_bundle, run_script
 from rpmsg_conformance.sim import SimulatorError
+from rpmsg_conformance.soak.guest_path import GuestPath
 from rpmsg_conformance.soak.host_path import HostPath
 from rpmsg_conformance.soak.path import LinkPath, SoakFailure, drive
 from rpmsg_conformance.soak.plan import Event, make_plan
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     try:
         with processes.guarded():
-            path = _make_path(options, seed)
+            path = _make_path(options, seconds, seed)
             gap = min(max(seconds / 40, path.gap[0]), path.gap[1])
             plan = make_plan(path.kinds, seconds, seed, gap)
             if options.plan:
@@ -85,8 +87,14 @@ def run(path: LinkPath, plan: Sequence[Event], seconds: float, seed: int, late: 
     return Outcome(path.name, seed, gone, late, totals, path.lives, done, path.problems, path.notes)
 
 
-def _make_path(options: argparse.Namespace, seed: int) -> LinkPath:
-    sim_options = [word for text in options.sim_option for word in text.split(" ")]
+def _make_path(options: argparse.Namespace, seconds: float, seed: int) -> LinkPath:
+    sim_options = tuple(word for text in options.sim_option for word in text.split(" "))
+    if options.guest:
+        bundle = load_bundle(run_script(CHECKOUT / "scripts/guest", options.guest))
+        qemu = run_script(CHECKOUT / "scripts/qemu", bundle.qemu)
+        return GuestPath(
+            bundle, qemu, options.programs, options.folder, seconds, seed, options.late, sim_options
+        )
     return HostPath(options.programs, options.folder, seed, options.late, sim_options)
 
 
@@ -99,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--minutes", type=float, help=f"how long; default {SECONDS / 60:g}")
     parser.add_argument("--seconds", type=float, help="the same in seconds; both add up")
+    parser.add_argument(
+        "--guest", metavar="NAME", help="through this guest, as scripts/guest knows it; default: through rpmsg-host"
+    )
     parser.add_argument("--seed", type=int, help="of the plan; default: a new one, which is printed")
     parser.add_argument("--plan", action="store_true", help="print what would be done when, and exit")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
