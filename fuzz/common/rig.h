@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A host on plain memory for targets: two rings with both ends, a buffer for each entry, and a
- * ledger of what the device owes. Every buffer has guard bytes behind it; what the device may
- * only read is compared with a copy when it comes back.
+ * A host on plain memory for targets: two rings with both ends, and a ledger of each
+ * (common/ledger.h). What the device may only read is compared with a copy when it comes back.
  *
  * A rule that the device breaks ends the process, unless the rig was told that the device lies
  * on purpose (rig_expect_lies()).
@@ -13,30 +12,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "virtio/drvq.h"
+#include "common/ledger.h"
 #include "virtio/gmem.h"
 #include "virtio/virtq.h"
 #include "wire/rpmsg.h"
 #include "wire/violation.h"
 
-#define RIG_MAX_ENTRIES 32
+#define RIG_MAX_ENTRIES LEDGER_MAX_ENTRIES
 #define RIG_BUFFER_SIZE 2048
 #define RIG_GUARD 64
 #define RIG_MEMORY UINT64_C(0x40000000) /* guest-physical start */
 #define RIG_STRIDE (RIG_BUFFER_SIZE + RIG_GUARD)
 #define RIG_MEMORY_SIZE (UINT64_C(2) * RIG_MAX_ENTRIES * RIG_STRIDE)
 
-struct rig_buffer {
-	uint32_t size;	/* bytes made available */
-	bool out;	/* the device has it */
-	uint32_t index; /* of the buffer, for cookies */
-};
-
 struct rig_queue {
-	struct virtq vq; /* the device's end */
-	struct drvq dq;	 /* the host's */
-	uint32_t num;
-	struct rig_buffer buffers[RIG_MAX_ENTRIES];
+	struct virtq vq;      /* the device's end */
+	struct ledger ledger; /* the host's */
 };
 
 struct rig {

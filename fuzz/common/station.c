@@ -12,8 +12,6 @@
 #define BACKLOG 16
 #define MAX_ENDPOINTS 64
 #define MAX_QUEUE 1024 /* as many as fit memory, so that a remote is made quickly */
-#define GUARD_BYTE 0xa5
-#define FILL_BYTE 0xee
 #define MESSAGE_TURNS 4
 
 static const enum world_file kick_files[] = {WORLD_EVENT_0, WORLD_EVENT_1};
@@ -213,7 +211,7 @@ static bool send_memory(struct station *st, bool slots)
 
 static bool send_ring(struct station *st, unsigned int index, bool polled)
 {
-	const struct station_queue *queue = &st->queues[index];
+	const struct ledger *queue = &st->queues[index];
 	const uint8_t *memory = st->memory;
 	uint64_t at[5] = {index, STATION_USER + (uint64_t)((uint8_t *)queue->dq.desc - memory),
 			  STATION_USER + (uint64_t)((uint8_t *)queue->dq.used - memory),
@@ -232,17 +230,22 @@ static bool send_ring(struct station *st, unsigned int index, bool polled)
 
 static void make_ring(struct station *st, unsigned int index, uint32_t num)
 {
-	struct station_queue *queue = &st->queues[index];
+	size_t first = STATION_BUFFERS + (size_t)index * STATION_MAX_ENTRIES * STATION_STRIDE;
+	const struct ledger_place place = {
+		.at = st->memory + first,
+		.guest = STATION_GUEST + first,
+		.stride = STATION_STRIDE,
+		.room = STATION_BUFFER_SIZE,
+		.guard = STATION_GUARD,
+	};
 	struct drvq_layout layout;
 
-	drvq_stop(&queue->dq);
-	memset(queue, 0, sizeof(*queue));
-	queue->num = num;
+	ledger_stop(&st->queues[index]);
 	ORACLE("station-ring",
-	       drvq_layout(&layout, num) == 0 && layout.bytes <= STATION_RING_STRIDE &&
-		       drvq_start(&queue->dq, st->memory + (size_t)index * STATION_RING_STRIDE,
-				  &layout, num, st->features) == 0,
+	       drvq_layout(&layout, num) == 0 && layout.bytes <= STATION_RING_STRIDE,
 	       "no ring of %u entries", num);
+	ledger_start(&st->queues[index], index, st->memory + (size_t)index * STATION_RING_STRIDE,
+		     &layout, num, st->features, &place);
 }
 
 bool station_handshake(struct station *st, const struct station_setup *setup)
@@ -290,103 +293,41 @@ bool station_handshake(struct station *st, const struct station_setup *setup)
 
 /* ---- the guest ---------------------------------------------------------------------------- */
 
-static uint8_t *buffer_at(const struct station *st, unsigned int queue, uint32_t index)
+static bool give(struct station *st, unsigned int index, struct ledger_buffer *buffer)
 {
-	return st->memory + STATION_BUFFERS +
-	       (size_t)(queue * STATION_MAX_ENTRIES + index) * STATION_STRIDE;
-}
+	bool kick = false;
 
-static bool give(struct station *st, unsigned int index, struct station_buffer *buffer)
-{
-	struct station_queue *queue = &st->queues[index];
-	bool writable = index == RPMSG_QUEUE_INPUT;
-	uint8_t *at = buffer_at(st, index, buffer->index);
-	struct drvq_buf buf = {.addr = STATION_GUEST + (uint64_t)(at - st->memory),
-			       .len = buffer->size};
-
-	memset(at + buffer->size, GUARD_BYTE, STATION_STRIDE - buffer->size);
-	if (drvq_add(&queue->dq, &buf, !writable, writable, buffer) < 0)
+	if (!ledger_give(&st->queues[index], buffer, 1, &kick))
 		return false;
-	buffer->out = true;
-	if (drvq_publish(&queue->dq))
+	if (kick)
 		world_signal(kick_files[index], 1);
 	return true;
 }
 
-static struct station_buffer *free_buffer(struct station *st, unsigned int index)
-{
-	struct station_queue *queue = &st->queues[index];
-
-	if (!st->ready || queue->dq.num == 0)
-		return NULL;
-	for (uint32_t i = 0; i < queue->num; i++) {
-		queue->buffers[i].index = (uint16_t)i;
-		if (!queue->buffers[i].out)
-			return &queue->buffers[i];
-	}
-	return NULL;
-}
-
 bool station_post(struct station *st)
 {
-	struct station_buffer *buffer = free_buffer(st, RPMSG_QUEUE_INPUT);
+	struct ledger_buffer *buffer = NULL;
 
-	if (buffer == NULL)
-		return false;
-	buffer->size = STATION_BUFFER_SIZE;
-	memset(buffer_at(st, RPMSG_QUEUE_INPUT, buffer->index), FILL_BYTE, buffer->size);
-	return give(st, RPMSG_QUEUE_INPUT, buffer);
+	if (st->ready)
+		buffer = ledger_find(&st->queues[RPMSG_QUEUE_INPUT], STATION_BUFFER_SIZE);
+	return buffer != NULL && give(st, RPMSG_QUEUE_INPUT, buffer);
 }
 
 bool station_put(struct station *st, const void *bytes, uint32_t size)
 {
-	struct station_buffer *buffer = free_buffer(st, RPMSG_QUEUE_OUTPUT);
+	struct ledger *ledger = &st->queues[RPMSG_QUEUE_OUTPUT];
+	struct ledger_buffer *buffer = st->ready ? ledger_find(ledger, size) : NULL;
 
 	if (buffer == NULL)
 		return false;
-	buffer->size = size;
-	memcpy(buffer_at(st, RPMSG_QUEUE_OUTPUT, buffer->index), bytes, size);
+	memcpy(ledger_at(ledger, buffer), bytes, buffer->size);
 	return give(st, RPMSG_QUEUE_OUTPUT, buffer);
-}
-
-static void check_bytes(const struct station_buffer *buffer, const uint8_t *at, uint32_t from,
-			uint32_t to, uint8_t expected, const char *rule)
-{
-	for (uint32_t i = from; i < to; i++)
-		ORACLE(rule, at[i] == expected, "buffer %u of %u bytes: byte %u is 0x%02x",
-		       buffer->index, buffer->size, i, at[i]);
 }
 
 bool station_take(struct station *st, unsigned int index)
 {
-	struct station_queue *queue = &st->queues[index];
-	struct station_buffer *buffer;
-	struct drvq_used used;
-	const uint8_t *at;
-	int ret;
-
-	if (!st->ready || queue->dq.num == 0)
-		return false;
-	ret = drvq_get(&queue->dq, &used);
-	if (ret < 0)
-		ORACLE("used-ring", st->lies, "queue %u: %s", index,
-		       drvq_error_text(drvq_last_error(&queue->dq)->type));
-	if (ret <= 0)
-		return false;
-	buffer = used.cookie;
-	at = buffer_at(st, index, buffer->index);
-	ORACLE("returned-once", buffer->out, "buffer %u came back twice", buffer->index);
-	buffer->out = false;
-	if (st->lies)
-		return true;
-	if (index == RPMSG_QUEUE_INPUT) {
-		ORACLE("used-length", used.len <= buffer->size, "%u of %u bytes", used.len,
-		       buffer->size);
-		check_bytes(buffer, at, used.len, buffer->size, FILL_BYTE,
-			    "write-behind-used-length");
-	}
-	check_bytes(buffer, at, buffer->size, STATION_STRIDE, GUARD_BYTE, "write-behind-buffer");
-	return true;
+	return st->ready &&
+	       ledger_take(&st->queues[index], st->lies ? LEDGER_WILD : LEDGER_TRUST, NULL) != NULL;
 }
 
 void station_kick(struct station *st, unsigned int queue, uint64_t count)
@@ -454,7 +395,7 @@ void station_end(struct station *st)
 	(void)loop_turn();
 	drop_stream(st);
 	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++)
-		drvq_stop(&st->queues[i].dq);
+		ledger_stop(&st->queues[i]);
 	loop_end();
 	instance_free(&st->instance);
 	world_end();

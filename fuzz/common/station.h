@@ -5,8 +5,8 @@
  * included, in one thread and without a system call.
  *
  * The front-end can do all that is right by itself (station_handshake() and what follows it), or
- * send any bytes. The guest keeps a ledger of its buffers as common/rig.h does, as long as it is
- * not told that somebody lies.
+ * send any bytes. The guest keeps a ledger of its buffers (common/ledger.h), which judges as long
+ * as it is not told that somebody lies.
  */
 #ifndef FUZZ_COMMON_STATION_H
 #define FUZZ_COMMON_STATION_H
@@ -15,25 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/ledger.h"
 #include "common/session_ops.h"
 #include "common/world.h"
 #include "daemon/instance.h"
-#include "virtio/drvq.h"
 
 #define STATION_STREAM 8192 /* bytes that were sent and not read */
 #define STATION_FDS 64
-
-struct station_buffer {
-	uint32_t size;
-	uint16_t index;
-	bool out;
-};
-
-struct station_queue {
-	struct drvq dq;
-	uint32_t num;
-	struct station_buffer buffers[STATION_MAX_ENTRIES];
-};
 
 struct station {
 	struct registry registry;
@@ -59,7 +47,7 @@ struct station {
 	uint64_t features;
 	bool ready; /* the guest has rings, handed over by a good handshake */
 	bool lies;  /* the device, or the guest's memory, is not to be believed */
-	struct station_queue queues[RPMSG_NUM_QUEUES];
+	struct ledger queues[RPMSG_NUM_QUEUES];
 };
 
 struct station_setup {

@@ -27,7 +27,6 @@
 struct state {
 	struct station st;
 	bool guilty; /* the host may be blamed */
-	bool writes; /* a fault has the device write where it may not, or seems to */
 };
 
 static void on_violation(void *ctx, const struct violation_record *record)
@@ -47,8 +46,7 @@ static void before(const struct state *state)
 
 static void after(const struct state *state)
 {
-	if (!state->writes)
-		outside_after(&state->st.instance.backend);
+	outside_after(&state->st.instance.backend);
 }
 
 /* ---- the guest ---------------------------------------------------------------------------- */
@@ -269,10 +267,8 @@ static void owner_op(struct state *state, const struct oplist_item *item)
 		break;
 	case SESSION_FAULT:
 		go_wild(state);
-		/* With slow replies rings may begin and end within one operation, unseen. */
-		if (oplist_get(&session_schema, item, 0) == FAULT_RING_WRITE_READABLE ||
-		    oplist_get(&session_schema, item, 0) == FAULT_LIFE_SLOW_REPLIES)
-			state->writes = true;
+		if (oplist_get(&session_schema, item, 0) == FAULT_RING_WRITE_READABLE)
+			outside_readable();
 		act_fault(instance->remote, &session_schema, item);
 		break;
 	case SESSION_SEND:
@@ -363,6 +359,27 @@ static bool is_of_guest(uint8_t code)
 	       (code >= SESSION_DESC && code <= SESSION_WRITE);
 }
 
+/* Operations in which neither does. */
+static bool is_of_nobody(uint8_t code)
+{
+	return code == SESSION_STREAM || code == SESSION_KICK || code == SESSION_ADVANCE ||
+	       code == SESSION_FAIL;
+}
+
+static void watched_op(struct state *state, const struct oplist_item *item)
+{
+	if (is_of_guest(item->code)) {
+		one_op(state, item);
+		outside_touched();
+	} else if (is_of_nobody(item->code)) {
+		one_op(state, item);
+	} else {
+		before(state);
+		one_op(state, item);
+		after(state);
+	}
+}
+
 static int run(const uint8_t *data, size_t size)
 {
 	static struct oplist list;
@@ -372,15 +389,9 @@ static int run(const uint8_t *data, size_t size)
 		return -1;
 	memset(&state, 0, sizeof(state));
 	station_begin(&state.st, NULL, on_violation, &state);
+	outside_begin();
 	for (unsigned int i = 0; i < list.count; i++) {
-		const struct oplist_item *item = &list.items[i];
-		bool watched = !is_of_guest(item->code);
-
-		if (watched)
-			before(&state);
-		one_op(&state, item);
-		if (watched)
-			after(&state);
+		watched_op(&state, &list.items[i]);
 		station_check(&state.st);
 	}
 	before(&state);

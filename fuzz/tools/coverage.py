@@ -24,6 +24,9 @@ from fuzz.tools.project import ROOT, WORK, Problem, Target
 
 #: Floors whose inputs a guest or a front-end makes.
 REACHED_BY_GUESTS = ("wire", "virtio", "vhost", "remote")
+#: What is not sim/: the targets, and what a build made. A compiler cache may have made paths that
+#: lead through the folder of the build and out of it again.
+NOT_OURS = "--ignore-filename-regex=/fuzz/(common|targets|adapters)/|/build/[^/]+/[^.]"
 #: Targets whose inputs are not made by a guest or a front-end, but by who runs the simulator.
 OWN_SIDE = ("control", "scenario", "capture")
 
@@ -103,23 +106,29 @@ def objects(programs: Path, names: Iterable[str]) -> list[str]:
     return [str(files[0]), *(word for file in files[1:] for word in ("-object", str(file)))]
 
 
+def in_checkout(name: str) -> Path:
+    """A source's path in the checkout; as it is when it lies elsewhere."""
+    path = Path(os.path.normpath(name))
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def measure(name: str, inputs: int, arguments: list[str]) -> Measured:
     """Read what llvm-cov exports about sim/."""
-    exported = tool("llvm-cov", "export", *arguments, "--ignore-filename-regex=/fuzz/|/build/")
+    exported = tool("llvm-cov", "export", *arguments, NOT_OURS)
     data = json.loads(exported)["data"][0]
     result = Measured(name, inputs)
     for file in data["files"]:
-        path = Path(file["filename"]).relative_to(ROOT)
+        path = in_checkout(file["filename"])
         result.files[str(path)].add(file["summary"])
         if path.parts[0] == "sim":
             result.floors[path.parts[1]].add(file["summary"])
     for function in data["functions"]:
         # A static function's name has its file before it.
         plain = function["name"].rpartition(":")[2]
-        file_name = Path(function["filenames"][0])
-        if not file_name.is_relative_to(ROOT / "sim"):
+        file_name = in_checkout(function["filenames"][0])
+        if file_name.parts[0] != "sim":
             continue
-        where = f"{file_name.relative_to(ROOT)}:{function['regions'][0][0]}"
+        where = f"{file_name}:{function['regions'][0][0]}"
         key = f"{plain} {file_name.name}"
         if function["count"]:
             result.called[key] = where
@@ -221,5 +230,5 @@ def show(arguments: list[str], to: Path) -> None:
         "--format=html",
         f"--output-dir={to}",
         "--show-branches=count",
-        "--ignore-filename-regex=/fuzz/|/build/",
+        NOT_OURS,
     )
