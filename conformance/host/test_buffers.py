@@ -32,6 +32,9 @@ LARGE_RINGS = [
 #: Seconds within which a writer has to have gone on.
 SOON = 3.0
 
+#: How often, 30 ms apart, a write() is looked for whose message was seen: it is about to return.
+RETURN_LOOKS = 100
+
 #: Seconds Linux and OpenAMP wait for a send buffer, and by how much a run may miss it: timers
 #: never fire early beyond their granularity, and late by what a loaded machine needs.
 SEND_SECONDS = 15.0
@@ -239,8 +242,11 @@ def test_buffers_as_many_writers_go_on_as_buffers_come_back(
     mark = sim.mark()
     sim.release(1, number)
     sim.wait_events(number, "message", since=mark)
-    # Those that did not get one have to sleep on; a command in between gives them the time to err.
-    agent.call("sleep", ms=30)
+    # Those that did not get one have to sleep on; what comes in between gives them the time to err.
+    for _ in range(RETURN_LOOKS):
+        agent.call("sleep", ms=30)
+        if sum(writer.ended() is not None for writer in writers) >= number:
+            break
     done = [writer for writer in writers if writer.ended() is not None]
     expect_equal("writers that went on", len(done), number)
     expect_equal("messages", len(sim.events("message", since=mark)), number)
@@ -322,7 +328,7 @@ def test_buffers_flood_loses_no_receive_buffer(
         for number in range(count):
             sim.send(src=channel.remote, dst=channel.local, data=number.to_bytes(2, "little"))
         sim.wait_events(count, "sent", since=mark, dst=channel.local)
-        got = [int.from_bytes(agent.receive(endpoint), "little") for _ in range(count)]
+        got = [int.from_bytes(data, "little") for data in agent.receive_all(endpoint, count)]
         expect_equal("messages read", got, list(range(count)))
 
 
@@ -350,7 +356,7 @@ def test_buffers_starved_receive_queue_goes_on_in_order_when_refilled(
     sim.call("pace", queue=0, interrupt="spurious", interrupt_delay_us=10_000)
     sim.wait_events(count + 1, "sent", since=mark, dst=channel.local)
     sim.call("pace", queue=0, interrupt="normal")
-    got = [agent.receive(endpoint) for _ in range(count + 1)]
+    got = agent.receive_all(endpoint, count + 1)
     wanted = [number.to_bytes(2, "little") for number in range(count)] + [b"last"]
     expect_equal("messages read", got, wanted)
 
@@ -367,7 +373,7 @@ def test_buffers_both_directions_used_up_recover(
     for number in range(3 * link.buffers):
         sim.send(src=channel.remote, dst=channel.local, data=bytes([number]))
     sim.wait_events(3 * link.buffers, "sent", since=mark, dst=channel.local)
-    got = [agent.receive(other) for _ in range(3 * link.buffers)]
+    got = agent.receive_all(other, 3 * link.buffers)
     expect_equal("messages read", got, [bytes([number]) for number in range(3 * link.buffers)])
     sim.release(1)
     agent.write(other, b"and back").expect_success()

@@ -123,6 +123,7 @@ def test_ctrl_released_channel_goes_and_is_withdrawn(
     link: Link, sim: SimulatorClient, agent: AgentClient, control: int
 ) -> None:
     made = link.create_device("rpmsg-raw", 0x435, 0x4324)
+    sim.wait_event("ns", direction="from-host", action="create")
     mark = sim.mark()
     agent.call("rpmsg_release_dev", fd=control, name="rpmsg-raw", src=0x435, dst=0x4324)
     agent.expect_no_path(f"{RPMSG_DEVICES}/{made.device}")
@@ -224,6 +225,7 @@ def test_ctrl_channels_of_the_host_are_withdrawn_when_released(
 ) -> None:
     for src in (0x510, 0x511):
         link.create_device("rpmsg-raw", src, 0x7001)
+    sim.wait_events(2, "ns", direction="from-host", action="create")
     mark = sim.mark()
     for src in (0x511, 0x510):
         agent.call("rpmsg_release_dev", fd=control, name="rpmsg-raw", src=src, dst=0x7001)

@@ -374,6 +374,9 @@ def test_kernel_announced_channel_is_withdrawn_before_remove(
     driver = kernel.new_driver("kapi-host", sends=1)
     make_channel(link, "kapi-host", 902, 903)
     kernel.channel(driver, "kapi-host")
+    # It is announced after its probe, which is all that was waited for.
+    announced = sim.wait_event("ns", direction="from-host", name="kapi-host")
+    expect_equal("announcement", (announced["action"], announced["addr"]), ("create", 902))
     mark = sim.mark()
     kernel.unregister(driver).expect_success()
     withdrawn = sim.wait_event("ns", since=mark, direction="from-host", name="kapi-host")

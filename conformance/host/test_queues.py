@@ -125,9 +125,10 @@ def test_queues_receive_buffer_comes_back_once_for_each_message(
 ) -> None:
     before = sim.stats()["queues"][0]["popped"]
     count = link.buffers + 44
-    for number in range(count):
-        sim.send(src=channel.remote, dst=channel.local, data=number.to_bytes(2, "little"))
-        agent.receive(endpoint)
+    for first in range(0, count, 10):
+        for number in range(first, first + 10):
+            sim.send(src=channel.remote, dst=channel.local, data=number.to_bytes(2, "little"))
+        agent.receive_all(endpoint, 10)
     expect_equal("messages sent", sim.stats()["queues"][0]["popped"] - before, count)
     expect_buffers_given(sim, agent, link.buffers + before + count)
 
@@ -141,8 +142,7 @@ def test_queues_receive_buffers_of_a_batch_come_back_once_each(
     for number in range(40):
         sim.send(src=channel.remote, dst=channel.local, data=bytes([number]))
     sim.release(0)
-    for _ in range(40):
-        agent.receive(endpoint)
+    agent.receive_all(endpoint, 40)
     expect_buffers_given(sim, agent, link.buffers + before + 40)
 
 
@@ -156,7 +156,7 @@ def test_queues_messages_of_a_batch_arrive_in_order(
         if not sim.send(src=channel.remote, dst=channel.local, data=message):
             raise Unmet("the simulator queues the message", "it was sent at once")
     sim.release(0)
-    received = [agent.receive(endpoint) for _ in sent]
+    received = agent.receive_all(endpoint, len(sent))
     expect_equal("messages in the order of arrival", received, sent)
 
 
@@ -167,5 +167,5 @@ def test_queues_messages_stay_in_order_beyond_one_ring(
     sent = [b"%03d" % number for number in range(link.buffers + 44)]
     for message in sent:
         sim.send(src=channel.remote, dst=channel.local, data=message)
-    received = [agent.receive(endpoint) for _ in sent]
+    received = agent.receive_all(endpoint, len(sent))
     expect_equal("messages in the order of arrival", received, sent)

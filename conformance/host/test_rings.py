@@ -25,14 +25,14 @@ WRAP = 66_000
 
 @pytest.mark.requirement("VQ-029")
 def test_rings_kick_comes_when_avail_event_asks_for_it(
-    sim: SimulatorClient, agent: AgentClient, channel: Channel, endpoint: int, link: Link
+    sim: SimulatorClient, agent: AgentClient, channel: Channel, link: Link
 ) -> None:
     acked = sim.stats()["features"]["acked"]
     expect_equal("EVENT_IDX was negotiated", bool(acked & EVENT_IDX), True)
     before = sim.stats()["queues"][1]["kicks"]
-    for number in range(2 * link.buffers):
-        agent.write(endpoint, b"%d" % number).expect_success()
-        expect_equal("echo", agent.receive(endpoint), b"%d" % number)
+    count = 2 * link.buffers
+    reply = agent.call("exchange", fd=link.open(channel.path, "rdwr"), count=count)
+    expect_equal("echoes, and wrong ones", (reply["ret"], reply["wrong"]), (count, 0))
     kicks = sim.stats()["queues"][1]["kicks"] - before
     expect(kicks > 0, expected="kicks", observed=kicks)
 
@@ -55,7 +55,7 @@ def test_rings_used_ids_may_come_back_in_any_order(
     queue: int, order: str, link: Link, sim: SimulatorClient, agent: AgentClient, channel: Channel
 ) -> None:
     sim.call("pace", queue=queue, order=order)
-    fd = link.open(channel.path, "rdwr")
+    fd = link.open(channel.path)
     for _ in range(3):
         sim.hold(queue)
         for number in range(40):
@@ -64,7 +64,7 @@ def test_rings_used_ids_may_come_back_in_any_order(
             else:
                 agent.write(fd, b"%d" % number).expect_success()
         sim.release(queue)
-        got = sorted(agent.receive(fd) for _ in range(40))
+        got = sorted(agent.receive_all(fd, 40))
         expect_equal("messages read", got, sorted(b"%d" % number for number in range(40)))
 
 
@@ -107,8 +107,7 @@ def test_rings_one_kick_for_a_batch_of_receive_buffers(
         sim.send(src=channel.remote, dst=channel.local, data=bytes([number]))
     before = sim.stats()["queues"][0]["kicks"]
     sim.release(0)
-    for _ in range(64):
-        agent.receive(endpoint)
+    agent.receive_all(endpoint, 64)
     kicks = sim.stats()["queues"][0]["kicks"] - before
     observe(f"{kicks} kicks for a batch of 64")
     expect(kicks < 64, expected="fewer kicks than buffers", observed=kicks)

@@ -20,6 +20,9 @@ PROTOCOL_VERSION = 1
 #: How often a thread is looked at that is about to sleep.
 SLEEP_LOOKS = 2000
 
+#: How many messages of a series the agent is asked for at once.
+READS_AT_ONCE = 8
+
 #: Seconds within which a command that does not block has to be answered.
 REPLY_SECONDS = 15.0
 
@@ -242,6 +245,28 @@ class AgentClient:
                 "a message arrives in the guest", f"none within {timeout * self._factor:g} s"
             )
         return bytes.fromhex((read or self.read(fd)).expect_success()["data"])
+
+    def receive_all(self, fd: int, count: int, timeout: float = 5.0) -> list[bytes]:
+        """Wait for so many messages and read them. Raises Unmet when one takes above ``timeout``."""
+        if fd not in self._nonblocking:
+            return [self.receive(fd, timeout) for _ in range(count)]
+        got: list[bytes] = []
+        while len(got) < count:
+            # As in receive(), and some of them together.
+            begun = [
+                (self._submit_poll_in(fd, timeout), self.submit("read", fd=fd, len=512))
+                for _ in range(min(READS_AT_ONCE, count - len(got)))
+            ]
+            for wait, read in begun:
+                came = wait.wait(timeout + REPLY_SECONDS).expect_success()["ret"]
+                reply = read.wait()
+                if not came:
+                    raise Unmet(
+                        f"{count} messages arrive in the guest",
+                        f"{len(got)}, and none within {timeout * self._factor:g} s more",
+                    )
+                got.append(bytes.fromhex(reply.expect_success()["data"]))
+        return got
 
     def wait_path(self, path: str, present: bool = True, timeout: float = 5.0) -> bool:
         """Wait in the guest until a path exists, or until it does not (``present`` False)."""

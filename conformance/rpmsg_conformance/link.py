@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ RPMSG_DEVICES = "/sys/bus/rpmsg/devices"
 VIRTIO_DRIVER = "/sys/bus/virtio/drivers/virtio_rpmsg_bus"
 RPMSG_CLASS = "/sys/class/rpmsg"
 
-#: How often QEMU is asked whether it has noticed the end of a back-end.
-CRASH_LOOKS = 2000
+#: Seconds for QEMU to notice the end of a back-end; there is no event to await.
+CRASH_SECONDS = 20.0
 
 #: Linux gives a character device to channels of this name by itself.
 CHAR_CHANNEL = "rpmsg-raw"
@@ -218,14 +219,21 @@ class Link:
     def crash(self) -> None:
         """End the simulator's connection without a word, and wait until QEMU has noticed."""
         self.sim.call("crash")
-        for _ in range(CRASH_LOOKS):
-            chardevs = self.guest.qmp.execute("query-chardev")["value"]
-            names = [c["filename"] for c in chardevs if c["label"] == self.plugged.chardev]
-            if names and names[0].startswith("disconnected"):
-                break
+        deadline = time.monotonic() + CRASH_SECONDS
+        while not self._back_end_gone():
+            if time.monotonic() > deadline:
+                raise SimulatorError(
+                    f"QEMU did not notice within {CRASH_SECONDS:g} s that its back-end is gone"
+                )
         # What QEMU puts off until its main loop is idle.
         for _ in range(3):
             self.guest.qmp.execute("query-status")
+
+    def _back_end_gone(self) -> bool:
+        """Whether QEMU has noticed that the simulator ended the connection."""
+        chardevs = self.guest.qmp.execute("query-chardev")["value"]
+        names = [c["filename"] for c in chardevs if c["label"] == self.plugged.chardev]
+        return bool(names) and names[0].startswith("disconnected")
 
     def announce(
         self, name: str = CHAR_CHANNEL, kind: str = "echo", addr: int | None = None
