@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
@@ -99,6 +100,8 @@ def campaign(options: Namespace, keep: bool) -> int:
     print(text)
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / "rates.txt").write_text(text + "\n", encoding="utf-8")
+    listed = json.dumps(engines.as_json(rates, options.sanitizer), indent=1)
+    (WORK / "rates.json").write_text(listed + "\n", encoding="utf-8")
     return status
 
 

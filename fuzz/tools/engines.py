@@ -188,6 +188,21 @@ def table(rates: Sequence[Rate], sanitizer: str) -> str:
     return "\n".join(lines)
 
 
+def as_json(rates: Sequence[Rate], sanitizer: str) -> dict[str, object]:
+    """The same for programs."""
+    targets = [
+        {
+            "name": rate.target.name,
+            "inputs": rate.executions,
+            "seconds": rate.seconds,
+            "per_second": rate.per_second,
+            "status": rate.status,
+        }
+        for rate in rates
+    ]
+    return {"sanitizer": sanitizer, "machine": processor(), "targets": targets}
+
+
 def processor() -> str:
     """What the machine is, as far as rates depend on it."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")

@@ -16,8 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import readme
+import rows_elsewhere
 from programs import Machine, ProgramError
-from rows import ALL, Context, Measurement, Sample
+from rows import ALL as OWN
+from rows import Context, Measurement, Sample
+
+ALL = [*OWN, *rows_elsewhere.ELSEWHERE]
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 ROUNDS = 7
 SECONDS = 0.3
@@ -72,9 +78,17 @@ def measure(measurement: Measurement, context: Context, rounds: int) -> list[Fig
                 elif measurement.limit is not None:
                     take(figures, measurement.limit(context), limit=True)
     except ProgramError as error:
+        if measurement.group in rows_elsewhere.SLOW_GROUPS:
+            # One line says it for all.
+            figures = dict(list(figures.items())[:1])
         for figure in figures.values():
             figure.error = str(error)
-    return list(figures.values())
+    # Of the suites' groups some have no cases.
+    return [
+        figure
+        for figure in figures.values()
+        if figure.ours or figure.error or measurement.group not in rows_elsewhere.SLOW_GROUPS
+    ]
 
 
 def verdict(figure: Figure, bound: dict[str, float]) -> tuple[str, bool | None]:
@@ -105,6 +119,7 @@ def as_json(figure: Figure, bound: dict[str, float]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "figure": figure.name,
         "title": figure.title.strip(),
+        "belongs_to_previous": figure.title.startswith(" "),
         "unit": figure.unit,
         "group": figure.group,
         "ours": figure.ours,
@@ -122,6 +137,20 @@ def as_json(figure: Figure, bound: dict[str, float]) -> dict[str, Any]:
     if figure.ratios:
         result["ratio_quartiles"] = quartiles(figure.ratios)
     return result
+
+
+def from_json(entry: dict[str, Any]) -> Figure:
+    """What as_json() wrote, without its verdict."""
+    return Figure(
+        entry["figure"],
+        ("  " if entry["belongs_to_previous"] else "") + entry["title"],
+        entry["unit"],
+        entry["group"],
+        entry["limit_title"] or "",
+        entry["ours"],
+        entry["limit"],
+        entry["error"] or "",
+    )
 
 
 def short(value: float) -> str:
@@ -200,6 +229,22 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default {ROUNDS}")
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of each run; default {SECONDS}")
     parser.add_argument("--json", metavar="FILE", help="write all samples there too; - is standard output, alone")
+    parser.add_argument(
+        "--readme", action="store_true", help="write the table into README.md, with date and machine"
+    )
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE", type=Path, help="measure nothing: take what --json wrote"
+    )
+    parser.add_argument(
+        "--fuzz-rates", metavar="FILE", type=Path,
+        help="take rates.json of scripts/fuzz rate instead of running it (build/fuzz-work/rates.json)",
+    )
+    parser.add_argument(
+        "--remote-report", metavar="FILE", type=Path, help="report.json of rpmsg-conform remote, the same"
+    )
+    parser.add_argument(
+        "--host-report", metavar="FILE", type=Path, help="report.json of scripts/conform, the same"
+    )
     parser.add_argument("--programs", required=True, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.seconds <= 0:
@@ -211,18 +256,19 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def main(arguments: list[str]) -> int:
-    """Return the exit status."""
-    options = parse(arguments)
-    if options.list:
-        for row in ALL:
-            print(f"{row.name:20} {row.group:10} {next(iter(row.figures.values()))[0]}")
-        return 0
-    bounds = tomllib.loads(Path(__file__).with_name("bounds.toml").read_text(encoding="utf-8"))
+def choose(options: argparse.Namespace) -> list[Measurement]:
+    """The rows that were asked for; --check by itself leaves out those that have no bound and take long."""
+    if options.rows:
+        return [row for row in ALL if {row.name, row.group} & set(options.rows)]
+    return [row for row in ALL if not options.check or row.group not in rows_elsewhere.SLOW_GROUPS]
+
+
+def measure_all(options: argparse.Namespace) -> tuple[dict[str, Any], list[Figure]]:
+    """Machine and date, and all figures."""
     seconds = QUICK_SECONDS if options.quick else options.seconds
     context = Context(Machine(options.programs), seconds, options.quick)
     rounds = 1 if options.quick else options.rounds
-    chosen = [row for row in ALL if not options.rows or {row.name, row.group} & set(options.rows)]
+    chosen = choose(options)
     about = machine_words()
     figures: list[Figure] = []
     for number, row in enumerate(chosen, 1):
@@ -232,8 +278,34 @@ def main(arguments: list[str]) -> int:
     if sys.stderr.isatty():
         print("\r" + " " * 50, end="\r", file=sys.stderr)
     about["load_after"] = round(os.getloadavg()[0], 2)
+    about["rounds"] = rounds
+    about["seconds"] = seconds
+    return about, figures
+
+
+def recall(path: Path) -> tuple[dict[str, Any], list[Figure]]:
+    """What an earlier run has written with --json."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return report["machine"], [from_json(entry) for entry in report["figures"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(f"scripts/bench: --from {path}: no table of --json: {error}") from error
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit status."""
+    options = parse(arguments)
+    if options.list:
+        for row in ALL:
+            print(f"{row.name:20} {row.group:10} {next(iter(row.figures.values()))[0]}")
+        return 0
+    bounds = tomllib.loads(Path(__file__).with_name("bounds.toml").read_text(encoding="utf-8"))
+    rows_elsewhere.files.update(
+        fuzz=options.fuzz_rates, remote=options.remote_report, host=options.host_report
+    )
+    about, figures = recall(options.source) if options.source else measure_all(options)
     if options.json:
-        report = {"machine": about, "rounds": rounds, "seconds": seconds}
+        report = {"machine": about, "rounds": about["rounds"], "seconds": about["seconds"]}
         report["figures"] = [as_json(figure, bounds.get(figure.name, {})) for figure in figures]
         text = json.dumps(report, indent=1) + "\n"
         if options.json == "-":
@@ -243,6 +315,13 @@ def main(arguments: list[str]) -> int:
     if options.json != "-":
         print(", ".join(f"{key} {value}" for key, value in about.items()))
         print_table(figures, bounds)
+    if options.readme:
+        rows = [line(figure, bounds.get(figure.name, {})) for figure in figures]
+        try:
+            readme.put(CHECKOUT / "README.md", readme.markdown(about, (*HEADINGS[:-1], "holds"), rows))
+        except readme.ReadmeError as error:
+            print(f"scripts/bench: {error}", file=sys.stderr)
+            return 1
     failed = [figure.name for figure in figures if figure.error]
     missed = [f.name for f in figures if verdict(f, bounds.get(f.name, {}))[1] is False]
     if options.quick:
