@@ -202,7 +202,8 @@ class Guest:
     """One running QEMU with a Linux that the agent answers for, once await_boot() has returned.
 
     Its files (console.log, qemu.log, agent.log) lie in ``folder``. With ``device`` it has that one
-    from the beginning and can get no other.
+    from the beginning and can get no other; otherwise up to ``ports`` can be plugged at a time.
+    Without ``transcript`` what the agent is asked is not written down.
     """
 
     def __init__(
@@ -212,15 +213,18 @@ class Guest:
         folder: Path,
         timeout_factor: float = 1.0,
         device: Device | None = None,
+        ports: int = PORTS,
+        transcript: bool = True,
     ) -> None:
         self.bundle = bundle
+        self._ports = ports
         self.kernel_release = bundle.kernel_release
         self._cold_device = device
         self.folder = folder
         self.console_log = folder / "console.log"
         self._qemu_log = folder / "qemu.log"
         self._factor = timeout_factor
-        self._free_ports = list(range(PORTS))
+        self._free_ports = list(range(ports))
         self._slot_control: dict[int, tuple[int, int]] = {}
         self._rescan_files: dict[int, str] = {}
         self._next_device = 1
@@ -233,12 +237,12 @@ class Guest:
         self._started = time.monotonic()
         self.boot_seconds = 0.0
         try:
-            with self._qemu_log.open("wb") as log:
+            with self._qemu_log.open("wb") as qemu_log:
                 self._child = processes.spawn(
                     argv,
                     name="QEMU",
-                    stdout=log,
-                    stderr=log,
+                    stdout=qemu_log,
+                    stderr=qemu_log,
                     pass_fds=(qmp_theirs.fileno(), agent_theirs.fileno()),
                     death_signal=signal.SIGKILL,
                 )
@@ -252,7 +256,8 @@ class Guest:
         self.qmp = QmpClient(qmp_ours, timeout_factor)
         self._agent: AgentClient | None = None
         if bundle.has_agent:
-            self._agent = AgentClient(agent_ours, folder / "agent.log", timeout_factor)
+            log = folder / "agent.log" if transcript else None
+            self._agent = AgentClient(agent_ours, log, timeout_factor)
         else:
             agent_ours.close()
 
@@ -345,7 +350,7 @@ class Guest:
         if self._cold_device is not None:
             raise NotApplicable(_no_hot_plug(self.bundle))
         if not self._free_ports:
-            raise QmpError(f"all {PORTS} root ports are in use")
+            raise QmpError(f"all {self._ports} root ports are in use")
         port = self._free_ports.pop(0)
         number = self._next_device
         self._next_device += 1
@@ -425,13 +430,13 @@ class Guest:
 
     def _devices_behind(self, port: int) -> list[str]:
         """Addresses of the PCI devices behind a root port."""
-        names = self.agent.entries(_port_folder(port))
+        names = self.agent.entries(self.port_folder(port))
         return [name for name in names if re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:00\.0", name)]
 
     def _rescan_file(self, port: int) -> str:
         """The file by which the bus behind a root port is scanned: all buses would take longer."""
         if port not in self._rescan_files:
-            buses = f"{_port_folder(port)}/pci_bus"
+            buses = f"{self.port_folder(port)}/pci_bus"
             names = self.agent.entries(buses)
             self._rescan_files[port] = (
                 f"{buses}/{names[0]}/rescan" if names else "/sys/bus/pci/rescan"
@@ -440,21 +445,31 @@ class Guest:
 
     def _switch_slot(self, port: int, on: bool) -> None:
         """Switch a slot's power and indicator, as a hot-plug driver would (PCIe 7.5.3.10)."""
-        path = f"{_port_folder(port)}/config"
+        offset, value_on, value_off = self.slot_control(port)
+        # The agent has no lseek: a descriptor that was read up to the register stands there.
+        fd = self.agent.open(f"{self.port_folder(port)}/config", "rdwr")
+        self.agent.read(fd, offset).expect_success()
+        self.agent.write(fd, value_on if on else value_off).expect_success()
+        self.agent.close_fd(fd)
+
+    def slot_control(self, port: int) -> tuple[int, bytes, bytes]:
+        """Offset of a slot's control register in its port's configuration space, and what switches
+        the slot on and off. Raises Unmet, GuestWedged and GuestDied."""
         if port not in self._slot_control:
-            fd = self.agent.open(path, "rdonly")
+            fd = self.agent.open(f"{self.port_folder(port)}/config", "rdonly")
             config = bytes.fromhex(self.agent.read(fd, 256).expect_success()["data"])
             self.agent.close_fd(fd)
             offset = _slot_control_offset(config)
             self._slot_control[port] = offset, config[offset] | config[offset + 1] << 8
         offset, control = self._slot_control[port]
         control &= ~(_POWER_OFF | _INDICATOR_MASK)
-        control |= _INDICATOR_ON if on else _POWER_OFF | _INDICATOR_OFF
-        # The agent has no lseek: a descriptor that was read up to the register stands there.
-        fd = self.agent.open(path, "rdwr")
-        self.agent.read(fd, offset).expect_success()
-        self.agent.write(fd, control.to_bytes(2, "little")).expect_success()
-        self.agent.close_fd(fd)
+        values = (control | _INDICATOR_ON, control | _POWER_OFF | _INDICATOR_OFF)
+        return offset, values[0].to_bytes(2, "little"), values[1].to_bytes(2, "little")
+
+    @staticmethod
+    def port_folder(port: int) -> str:
+        """Folder of a root port in the guest's sysfs."""
+        return f"/sys/bus/pci/devices/0000:00:{_FIRST_PORT_SLOT + port:02x}.0"
 
     def _await_boot(self) -> None:
         try:
@@ -516,7 +531,7 @@ class Guest:
             argv += ["-chardev", f"socket,id=agent,fd={agent_fd}", "-device", serial]
             argv += ["-device", f"virtserialport,chardev=agent,name={AGENT_PORT}"]
         if self._cold_device is None:
-            return [*argv, *_root_ports(PORTS), *bundle.qemu_args]
+            return [*argv, *_root_ports(self._ports), *bundle.qemu_args]
         device = self._cold_device
         options = "".join(f",{name}={value}" for name, value in device.options.items())
         argv += ["-chardev", f"socket,id=sim0,path={device.socket_path}"]
@@ -546,10 +561,6 @@ def _root_ports(count: int) -> list[str]:
 
 def _no_hot_plug(bundle: Bundle) -> str:
     return f"guest {bundle.name} has no hot-plug over virtio-{bundle.transport}"
-
-
-def _port_folder(port: int) -> str:
-    return f"/sys/bus/pci/devices/0000:00:{_FIRST_PORT_SLOT + port:02x}.0"
 
 
 def _slot_control_offset(config: bytes) -> int:

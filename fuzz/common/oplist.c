@@ -143,3 +143,26 @@ void oplist_print(const struct oplist *list, const struct oplist_schema *schema,
 		fputc('\n', to);
 	}
 }
+
+static const char *const roles[OPLIST_ROLE_COUNT] = {
+	[OPLIST_NUMBER] = "number", [OPLIST_CHOICE] = "choice", [OPLIST_COUNT] = "count",
+	[OPLIST_INDEX] = "index",   [OPLIST_LENGTH] = "length", [OPLIST_ADDRESS] = "address",
+	[OPLIST_MEMORY] = "memory", [OPLIST_BITS] = "bits",	[OPLIST_TIME] = "time",
+};
+
+void oplist_describe(const struct oplist_schema *schema, FILE *to)
+{
+	fprintf(to, "\"version\":%d,\"id\":%d,\"ops\":[", OPLIST_VERSION, schema->id);
+	for (unsigned int i = 0; i < schema->count; i++) {
+		const struct oplist_op *op = &schema->ops[i];
+
+		fprintf(to, "%s{\"name\":\"%s\",\"tail\":\"%s\",\"fields\":[", i != 0 ? "," : "",
+			op->name, op->tail != NULL ? op->tail : "");
+		for (unsigned int f = 0; f < oplist_fields(op); f++)
+			fprintf(to, "%s{\"name\":\"%s\",\"width\":%d,\"role\":\"%s\",\"bound\":%u}",
+				f != 0 ? "," : "", op->fields[f].name, op->fields[f].width,
+				roles[op->fields[f].role], op->fields[f].bound);
+		fputs("]}", to);
+	}
+	fputc(']', to);
+}

@@ -144,4 +144,11 @@ size_t oplist_fields_size(const struct oplist_op *op);
  */
 void oplist_print(const struct oplist *list, const struct oplist_schema *schema, FILE *to);
 
+/**
+ * oplist_describe() - a schema as members of a JSON object, on one line, for tools
+ * @schema: schema
+ * @to: stream
+ */
+void oplist_describe(const struct oplist_schema *schema, FILE *to);
+
 #endif /* FUZZ_COMMON_OPLIST_H */

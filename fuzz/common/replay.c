@@ -105,33 +105,13 @@ static unsigned int run_path(const char *path, enum what what)
 	return files;
 }
 
-static const char *const roles[OPLIST_ROLE_COUNT] = {
-	[OPLIST_NUMBER] = "number", [OPLIST_CHOICE] = "choice", [OPLIST_COUNT] = "count",
-	[OPLIST_INDEX] = "index",   [OPLIST_LENGTH] = "length", [OPLIST_ADDRESS] = "address",
-	[OPLIST_MEMORY] = "memory", [OPLIST_BITS] = "bits",	[OPLIST_TIME] = "time",
-};
-
 /* The target as JSON, for tools that make and read inputs. */
 static void describe(void)
 {
-	const struct oplist_schema *schema = fuzz_target.schema;
-
 	printf("{\"name\":\"%s\",\"summary\":\"%s\"", fuzz_target.name, fuzz_target.summary);
-	if (schema != NULL) {
-		printf(",\"version\":%d,\"id\":%d,\"ops\":[", OPLIST_VERSION, schema->id);
-		for (unsigned int i = 0; i < schema->count; i++) {
-			const struct oplist_op *op = &schema->ops[i];
-
-			printf("%s{\"name\":\"%s\",\"tail\":\"%s\",\"fields\":[", i != 0 ? "," : "",
-			       op->name, op->tail != NULL ? op->tail : "");
-			for (unsigned int f = 0; f < oplist_fields(op); f++)
-				printf("%s{\"name\":\"%s\",\"width\":%d,\"role\":\"%s\","
-				       "\"bound\":%u}",
-				       f != 0 ? "," : "", op->fields[f].name, op->fields[f].width,
-				       roles[op->fields[f].role], op->fields[f].bound);
-			printf("]}");
-		}
-		printf("]");
+	if (fuzz_target.schema != NULL) {
+		putchar(',');
+		oplist_describe(fuzz_target.schema, stdout);
 	}
 	printf("}\n");
 }
