@@ -140,6 +140,10 @@ class AgentClient:
         """The agent is about to start anew: the next hello is another one's."""
         self._hello = None
 
+    def scale_timeouts(self, factor: float) -> None:
+        """Scale all timeouts by another factor from now on."""
+        self._factor = factor
+
     def submit(self, command: str, worker: int | None = None, **params: Any) -> Pending:
         """Send a command without waiting for its answer. Raises GuestDied."""
         request_id = next(self._ids)

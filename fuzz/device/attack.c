@@ -355,8 +355,9 @@ int attack_load(struct device *device, size_t size)
 	for (unsigned int i = 0; i < device->list.count; i++)
 		if (device->list.items[i].code == OP_OFFER)
 			device->withheld |= get(&device->list.items[i], 0);
-	/* Without it a front-end is a different one altogether. */
-	device->withheld &= ~VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	/* Without them QEMU makes no device at all. */
+	device->withheld &=
+		~(VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES) | VIRTIO_BIT(VIRTIO_F_VERSION_1));
 	return ret;
 }
 

@@ -135,6 +135,10 @@ void device_announce(struct device *device, uint32_t address)
 	device->address = address;
 	device->announcing = true;
 	device->serving = true;
+	/* Nothing that an attack has left unsaid is kept back any longer. */
+	for (unsigned int queue = 0; queue < RPMSG_NUM_QUEUES; queue++)
+		if (device->queues[queue].judged != device->queues[queue].used)
+			device_show(device, queue, POST_LAWFUL);
 	device_serve(device);
 }
 

@@ -23,6 +23,12 @@ def programs() -> Path:
 
 
 @pytest.fixture(scope="session")
+def device(programs: Path) -> Path:
+    """rpmsg-fuzz-device, with sanitizers."""
+    return programs / "rpmsg-fuzz-device"
+
+
+@pytest.fixture(scope="session")
 def fuzz() -> Fuzz:
     """fuzz(ARGUMENT...) runs scripts/fuzz."""
 

@@ -66,8 +66,15 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
+
+
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: a number of seconds above 0")
     return value
@@ -92,7 +99,7 @@ def _jobs(text: str) -> int:
 
 
 def _factor(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0.05 <= value <= 1000:
         raise argparse.ArgumentTypeError(f"{text}: 0.05 to 1000")
     return value
@@ -110,10 +117,10 @@ def device_program() -> Path:
     raise Problem(f"{places[0]} is not there: scripts/build release makes it")
 
 
-def setup_from(args: argparse.Namespace, work: Path) -> Setup:
+def setup_from(
+    args: argparse.Namespace, program: Path, schema: oplist.Schema, work: Path
+) -> Setup:
     """Everything that is needed before a guest is started. Raises Problem, TargetUnreachable."""
-    program = device_program()
-    schema = schema_of(program)
     known = load(args.known or FUZZ / "known.toml", args.guest)
     if args.bundle is None and not (ROOT / "scripts" / "guests" / f"{args.guest}.toml").is_file():
         names = sorted(path.stem for path in (ROOT / "scripts" / "guests").glob("*.toml"))
@@ -140,24 +147,30 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def replay(args: argparse.Namespace, setup: Setup) -> int:
-    """Carry out the lists of files."""
+def lists_of(paths: Sequence[Path], schema: oplist.Schema) -> list[bytes]:
+    """The lists of files; Problem names the one that is none."""
     lists = []
-    for path in args.replay:
+    for path in paths:
         try:
             data = path.read_bytes()
-            oplist.decode(setup.schema, data)
+            oplist.decode(schema, data)
         except OSError as error:
             raise Problem(f"{path}: {error.strerror}") from None
         except ValueError as error:
             raise Problem(f"{path}: no operation list: {error}") from None
         lists.append(data)
+    return lists
+
+
+def replay(setup: Setup, lists: Sequence[bytes]) -> int:
+    """Carry out lists in a fresh guest, and say what is seen."""
     found, log = Campaign(setup, 0, (), say).replay(lists)
     for line in log:
         say(line)
     for name in found:
         say(f"seen: {name}")
-    say("nothing was found" if not found else f"{len(found)} found")
+    if not found:
+        say("nothing was found")
     return EXIT_FOUND if found else EXIT_CLEAN
 
 
@@ -241,9 +254,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         WORK.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=WORK, prefix="host-") as work, processes.guarded():
-            setup = setup_from(args, Path(work))
-            if args.replay:
-                return replay(args, setup)
+            program = device_program()
+            schema = schema_of(program)
+            lists = lists_of(args.replay or (), schema)
+            setup = setup_from(args, program, schema, Path(work))
+            if lists:
+                return replay(setup, lists)
             if args.jobs > 1:
                 return several_guests(args, arguments, Path(work))
             return one_guest(args, setup)

@@ -18,7 +18,7 @@ from fuzz.tools import oplist
 from fuzz.tools.host import findings as store
 from fuzz.tools.host import judge
 from fuzz.tools.host.findings import Finding
-from fuzz.tools.host.known import Known
+from fuzz.tools.host.known import Known, has
 from fuzz.tools.host.rig import Lost, Rig, Round
 from fuzz.tools.host.signature import templates
 from fuzz.tools.oplist import Item, Schema
@@ -35,6 +35,9 @@ HISTORY = 12
 
 #: Of operations that are known to kill, so many are left in.
 DEADLY = 0.02
+
+#: Of lists, so many keep entries that make a kernel give up a queue: nothing comes through afterwards.
+RING_LIES = 0.4
 
 #: Lists kept in memory.
 CORPUS_MOST = 2000
@@ -144,9 +147,8 @@ class Campaign:
 
     def _next(self) -> bytes:
         if self._queue:
-            return self._tamed(self._queue.popleft())
-        assert self._rig is not None
-        devices = self._rig.devices
+            return self._tamed(self._queue.popleft(), 0.0 if self.setup.avoid else 1.0, True)
+        devices = (self._rig or self._fresh()).devices
         parent = self._random.choice(self._corpus) if self._corpus else self.setup.schema.header
         if self._corpus and self._random.random() < 0.2:
             other = self._random.choice(self._corpus)
@@ -154,20 +156,21 @@ class Campaign:
             parent = crossed or parent
         for _ in range(self._random.randint(1, 4)):
             parent = devices.mutated(parent, self._random.getrandbits(32), ROOM)
-        return self._tamed(parent)
+        keep = 0.0 if self.setup.avoid else DEADLY
+        return self._tamed(parent, keep, self._random.random() < RING_LIES)
 
-    def _tamed(self, data: bytes) -> bytes:
-        """A list that the target reads, without most of what is known to kill."""
+    def _tamed(self, data: bytes, keep: float, lies: bool) -> bytes:
+        """A list that devices read, with so much of what is known to kill, and perhaps without lies in a ring."""
         try:
             items = self._items(data)
         except ValueError:
             # Bytes were mutated: what is no list any more is one operation fewer.
             return self.setup.schema.header
-        keep = 0.0 if self.setup.avoid else DEADLY
         items = [
             item
             for item in items[:MOST]
-            if not self.setup.known.deadly(item) or self._random.random() < keep
+            if (lies or not has([item], "ring-lie"))
+            and (not self.setup.known.deadly(item) or self._random.random() < keep)
         ]
         return oplist.encode(self.setup.schema, items)
 

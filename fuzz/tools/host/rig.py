@@ -90,7 +90,7 @@ class Rig:
         self._factor = factor
         folder.mkdir(parents=True, exist_ok=True)
         self.devices = Devices(program, width + 1, folder / "device.log")
-        self.guest = _Guest(bundle, qemu, folder, factor, ports=width + 1, transcript=False)
+        self.guest = _Guest(bundle, qemu, folder, max(factor, 1.0), ports=width + 1, transcript=False)
         self._serial = 0
         self._address = 0x100000
         self._mark: int | None = None
@@ -102,6 +102,7 @@ class Rig:
         """Wait for the guest, and plug the bystander. Raises TargetUnreachable, Lost."""
         self.guest.await_boot()
         self.guest.open_slots()
+        self.guest.agent.scale_timeouts(self._factor)
         number = self.width
         self._plug([number])
         address = self._next_address()
@@ -126,8 +127,10 @@ class Rig:
             result.lost, result.detail = error.how, error.detail
         except (GuestDied, ConnectionLost) as error:
             result.lost, result.detail = "guest died", str(error)
-        except (GuestWedged, QmpError, Unmet) as error:
+        except (GuestWedged, Unmet) as error:
             result.lost, result.detail = "guest does not answer", str(error)
+        except QmpError as error:
+            result.lost, result.detail = "QEMU refuses", str(error)
         if result.lost is not None and not self.guest.alive:
             result.lost = "guest died"
         return result
