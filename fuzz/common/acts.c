@@ -39,11 +39,12 @@ void act_service(const struct oplist_schema *schema, const struct oplist_item *i
 }
 
 void act_announce(struct remote *remote, const struct oplist_schema *schema,
-		  const struct oplist_item *item)
+		  const struct oplist_item *item, const struct script *script)
 {
 	struct act_service service;
 
 	act_service(schema, item, &service);
+	service.params.script = script;
 	if (service.kind != NULL)
 		(void)remote_announce(remote, service.name, service.kind,
 				      service.defaults ? NULL : &service.params, &service.addr);

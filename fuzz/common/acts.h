@@ -10,6 +10,7 @@
 #include "common/oplist.h"
 #include "remote/pacing.h"
 #include "remote/remote.h"
+#include "remote/script.h"
 #include "remote/service.h"
 
 #define ACT_NAME_SIZE 64
@@ -114,9 +115,10 @@ void act_service(const struct oplist_schema *schema, const struct oplist_item *i
  * @remote: remote
  * @schema: schema
  * @item: operation
+ * @script: rules of a service of kind "script", kept by reference; NULL: there is none
  */
 void act_announce(struct remote *remote, const struct oplist_schema *schema,
-		  const struct oplist_item *item);
+		  const struct oplist_item *item, const struct script *script);
 
 /**
  * act_withdraw() - carry out an ACT_WITHDRAW

@@ -5,7 +5,7 @@
  *
  * Oracles: messages received = delivered + all of dropped; the ledger of common/rig.h as long as
  * no fault makes the remote lie; a host that did nothing wrong is blamed for nothing; a remote
- * that was left alone comes to rest.
+ * that was left alone comes to rest; events tell what can be.
  */
 #include <string.h>
 
@@ -21,6 +21,8 @@
 #define MAX_TURNS 4096 /* of remote_run() before it is taken to be endless */
 #define BACKLOG 32
 #define MAX_ENDPOINTS 64
+#define RULE_STATES 4
+#define RULE_PEER 1030
 
 enum {
 	OP_CONFIGURE,
@@ -42,6 +44,9 @@ enum {
 	OP_SEND,
 	OP_CONFIG_WRITE,
 	OP_KICK,
+	OP_RULE,
+	OP_SERVE,
+	OP_OPTIONS,
 	OP_COUNT
 };
 
@@ -87,6 +92,24 @@ static const struct oplist_op ops[OP_COUNT] = {
 			     .fields = {{"offset", 4, OPLIST_INDEX, 0}}},
 	[OP_KICK] = {.name = "kick",
 		     .fields = {{"queue", 1, OPLIST_CHOICE, 2}, {"count", 8, OPLIST_COUNT, 0}}},
+	[OP_RULE] = {.name = "rule",
+		     .tail = "text",
+		     .fields = {{"match", 1, OPLIST_CHOICE, SCRIPT_MATCH_PEER + 1},
+				{"then", 1, OPLIST_CHOICE, SCRIPT_THEN_DROP + 1},
+				{"in_state", 1, OPLIST_CHOICE, RULE_STATES + 1},
+				{"next_state", 1, OPLIST_CHOICE, RULE_STATES + 1},
+				{"times", 1, OPLIST_COUNT, 0},
+				{"count", 1, OPLIST_COUNT, 0},
+				{"delay", 8, OPLIST_TIME, 0},
+				{"flags", 1, OPLIST_CHOICE, 16}}},
+	[OP_SERVE] = {.name = "serve", .fields = {{"budget", 1, OPLIST_COUNT, 0}}},
+	[OP_OPTIONS] = {.name = "options",
+			.fields = {{"offered_set", 1, OPLIST_CHOICE, 2},
+				   {"offered", 8, OPLIST_BITS, 0},
+				   {"layout", 1, OPLIST_CHOICE, 8},
+				   {"check", 1, OPLIST_CHOICE, REMOTE_CHECK_STRICT + 1},
+				   {"large", 1, OPLIST_CHOICE, 2},
+				   {"listener", 1, OPLIST_CHOICE, 3}}},
 };
 
 static const struct oplist_schema schema = {
@@ -106,6 +129,10 @@ struct state {
 	uint64_t features, now;
 	bool attached, crashed;
 	bool guilty; /* the host did something that may be blamed */
+	bool large;  /* remotes are made as large as they are without an option */
+	const struct remote_ops *ops;
+	struct script script;
+	struct script_rule rules[SCRIPT_RULES_MAX];
 };
 
 /* ---- the remote's owner ------------------------------------------------------------------- */
@@ -147,11 +174,51 @@ static void on_violation(void *ctx, const struct violation_record *record)
 	       (unsigned long long)record->expected, (unsigned long long)record->seen);
 }
 
-static const struct remote_ops remote_ops = {
-	.now = on_now,
-	.call = on_call,
-	.queue_broken = on_broken,
-	.life = on_life,
+static void on_wake(void *ctx)
+{
+}
+
+static bool on_quiet(void *ctx)
+{
+	return true;
+}
+
+static void on_event(void *ctx, const struct remote_event *event)
+{
+	ORACLE("event", event->type <= REMOTE_EVENT_CONFIG, "an event of type %d", event->type);
+	ORACLE("event-queue",
+	       event->queue < RPMSG_NUM_QUEUES || event->queue == REMOTE_NO_QUEUE ||
+		       event->type == REMOTE_EVENT_FAULT,
+	       "queue %u", event->queue);
+	ORACLE("event-name", (event->type == REMOTE_EVENT_NS) == (event->ns != NULL),
+	       "type %d, and a name-service message or none", event->type);
+	if (event->type != REMOTE_EVENT_MESSAGE && event->type != REMOTE_EVENT_SENT)
+		return;
+	ORACLE("event-payload",
+	       event->payload_size == 0 ||
+		       (event->payload != NULL && event->payload_size <= event->hdr.len),
+	       "%u bytes of a message of %u", event->payload_size, event->hdr.len);
+	ORACLE("event-drop",
+	       event->type != REMOTE_EVENT_MESSAGE || event->delivered ||
+		       event->drop < REMOTE_DROP_COUNT,
+	       "dropped for reason %d", event->drop);
+}
+
+/* Nobody listens; somebody does; somebody does, but not to single messages. */
+static const struct remote_ops remote_ops[] = {
+	{.now = on_now, .call = on_call, .queue_broken = on_broken, .life = on_life},
+	{.now = on_now,
+	 .call = on_call,
+	 .queue_broken = on_broken,
+	 .wake = on_wake,
+	 .event = on_event,
+	 .life = on_life},
+	{.now = on_now,
+	 .call = on_call,
+	 .queue_broken = on_broken,
+	 .event = on_event,
+	 .quiet = on_quiet,
+	 .life = on_life},
 };
 
 /* ---- oracles ------------------------------------------------------------------------------ */
@@ -189,13 +256,13 @@ static void make_remote(struct state *state)
 	detach(state);
 	remote_free(state->remote);
 	state->remote = NULL;
-	state->config.backlog = BACKLOG;
-	state->config.max_endpoints = MAX_ENDPOINTS;
-	state->config.max_queue = RIG_MAX_ENTRIES;
-	ret = remote_new(&state->remote, &state->config, &remote_ops, state, &state->sink);
+	state->config.backlog = state->large ? 0 : BACKLOG;
+	state->config.max_endpoints = state->large ? 0 : MAX_ENDPOINTS;
+	state->config.max_queue = state->large ? 0 : RIG_MAX_ENTRIES;
+	ret = remote_new(&state->remote, &state->config, state->ops, state, &state->sink);
 	if (ret != 0) {
 		memset(state->config.buffer_size, 0, sizeof(state->config.buffer_size));
-		ret = remote_new(&state->remote, &state->config, &remote_ops, state, &state->sink);
+		ret = remote_new(&state->remote, &state->config, state->ops, state, &state->sink);
 	}
 	ORACLE("remote-new", ret == 0, "no remote: %d", ret);
 }
@@ -339,6 +406,58 @@ static void configure(struct state *state, const struct oplist_item *item)
 	make_remote(state);
 }
 
+static void set_options(struct state *state, const struct oplist_item *item)
+{
+	state->config.offered_set = oplist_get(&schema, item, 0) != 0;
+	state->config.offered = state->config.offered_set ? oplist_get(&schema, item, 1) : 0;
+	state->config.layout = config_layout_at((unsigned int)oplist_get(&schema, item, 2));
+	state->config.check = (enum remote_check)oplist_get(&schema, item, 3);
+	state->large = oplist_get(&schema, item, 4) != 0;
+	state->ops = &remote_ops[oplist_get(&schema, item, 5)];
+	/* A dialect of one's own may not be what a host goes by. */
+	state->guilty = true;
+	make_remote(state);
+}
+
+/* Rules are only added: services that use them go on to. */
+static void add_rule(struct state *state, const struct oplist_item *item)
+{
+	struct script_rule *rule = &state->rules[state->script.rule_count];
+	uint64_t in = oplist_get(&schema, item, 2), next = oplist_get(&schema, item, 3);
+	uint64_t flags = oplist_get(&schema, item, 7);
+	const uint8_t *tail;
+	size_t size;
+
+	if (state->script.rule_count == SCRIPT_RULES_MAX)
+		return;
+	tail = oplist_tail(&schema, item, &size);
+	if (size > RPMSG_MAX_PAYLOAD)
+		size = RPMSG_MAX_PAYLOAD;
+	*rule = (struct script_rule){
+		.in_state = in < RULE_STATES ? (uint16_t)in : SCRIPT_ANY_STATE,
+		.next_state = next < RULE_STATES ? (uint16_t)next : SCRIPT_ANY_STATE,
+		.match = (enum script_match)oplist_get(&schema, item, 0),
+		.pattern = tail,
+		.pattern_size = (uint32_t)size / 2,
+		.min = (uint32_t)oplist_get(&schema, item, 5),
+		.max = (uint32_t)size,
+		.from = (flags & 4) != 0 ? RULE_PEER : RPMSG_ADDR_ANY,
+		.times = (uint32_t)oplist_get(&schema, item, 4),
+		.echo = (flags & 1) != 0,
+		.answer = (flags & 3) == 2,
+		.reply = tail,
+		.reply_size = (uint32_t)size,
+		.count = 1,
+		.to = (flags & 8) != 0 ? RULE_PEER : RPMSG_ADDR_ANY,
+		.then = (enum script_then)oplist_get(&schema, item, 1),
+	};
+	if (rule->answer) {
+		rule->count += (uint32_t)oplist_get(&schema, item, 5);
+		rule->delay = oplist_get(&schema, item, 6) >> 1;
+	}
+	state->script.rule_count++;
+}
+
 static void settle(struct state *state)
 {
 	unsigned int turns = 0;
@@ -396,7 +515,7 @@ static void one_op(struct state *state, const struct oplist_item *item)
 		detach(state);
 		break;
 	case OP_ANNOUNCE:
-		act_announce(state->remote, &schema, item);
+		act_announce(state->remote, &schema, item, &state->script);
 		break;
 	case OP_WITHDRAW:
 		act_withdraw(state->remote, &schema, item);
@@ -429,6 +548,16 @@ static void one_op(struct state *state, const struct oplist_item *item)
 	case OP_CONFIG_WRITE:
 		config_write(state, item);
 		break;
+	case OP_RULE:
+		add_rule(state, item);
+		break;
+	case OP_SERVE:
+		if (remote_has_work(state->remote))
+			remote_serve(state->remote, (unsigned int)oplist_get(&schema, item, 0));
+		break;
+	case OP_OPTIONS:
+		set_options(state, item);
+		break;
 	default:
 		if (state->attached)
 			attached_op(state, item);
@@ -446,6 +575,8 @@ static int run(const uint8_t *data, size_t size)
 	memset(&state, 0, sizeof(state));
 	state.now = START_TIME;
 	state.sink = (struct violation_sink){.report = on_violation, .ctx = &state};
+	state.ops = &remote_ops[0];
+	state.script = (struct script){.name = "rules", .rules = state.rules};
 	make_remote(&state);
 	for (unsigned int i = 0; i < list.count; i++) {
 		one_op(&state, &list.items[i]);

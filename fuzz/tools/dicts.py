@@ -18,6 +18,7 @@ from fuzz.tools.project import FUZZ, ROOT, Problem, Target, targets
 TEXT = {
     "control": ("methods", "events", "faults", "kinds", "profiles"),
     "scenario": ("scenario-keys", "methods", "faults", "kinds", "profiles"),
+    "words": ("kinds", "profiles"),
 }
 #: Targets whose messages may be in either byte order.
 BOTH_ORDERS = ("wire", "remote", "session", "capture", "host")
@@ -103,7 +104,7 @@ def dictionary(target: Target) -> str:
         json = target.name == "control"
         tokens = [f'"{word}"' if json else word for word in sorted(found)]
         lines += [entry(f"word_{token}".replace('"', ""), token.encode()) for token in tokens]
-        marks = JSON_WORDS if json else YAML_WORDS
+        marks = {"control": JSON_WORDS, "scenario": YAML_WORDS}.get(target.name, ())
         lines += [entry(f"mark_{number}", mark.encode()) for number, mark in enumerate(marks)]
         return "\n".join(lines) + "\n"
     listed = [*numbers(), *(requests() if target.name in REQUESTS else ())]
