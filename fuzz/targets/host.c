@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The host of rpmsg-host, front-end and driver side, against a device that says what it likes: in
- * answers of the back-end, in rings, in buffers, in interrupts. The device's side of the
- * connection is a peer of common/world.h, and its time passes only there.
+ * answers of the back-end, in rings, in buffers, in interrupts; and the front-end by itself, with
+ * options of all kinds. The device's side of the connection is a peer of common/world.h, and its
+ * time passes only there.
  *
- * Oracles: what a callback is given is a message that lies within its buffer; counters and free
- * buffers add up; a device that did nothing wrong is blamed for nothing, and the host starts on
- * it; nothing is left open or mapped.
+ * Oracles: what a callback is given is a message that lies within its buffer; a byte of a message
+ * is read once; counters and free buffers add up; a device that did nothing wrong is blamed for
+ * nothing, and the host starts on it; what fails says why; nothing is left open or mapped.
  */
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/oracle.h"
+#include "common/reads.h"
 #include "common/target.h"
 #include "common/world.h"
 #include "host/host.h"
@@ -24,6 +27,8 @@
 #define STREAM 8192
 #define CONFIG_SIZE 16
 #define NS_PER_MS UINT64_C(1000000)
+#define MAX_ENTRIES 64
+#define MAX_MEMORY (UINT64_C(32) << 20)
 
 enum {
 	OP_OFFER,
@@ -48,6 +53,8 @@ enum {
 	OP_SIGNAL,
 	OP_UNASKED,
 	OP_HANG_UP,
+	OP_FRONTEND,
+	OP_CONFIG_SPACE,
 	OP_COUNT
 };
 
@@ -115,6 +122,18 @@ static const struct oplist_op ops[OP_COUNT] = {
 			.fields = {{"descriptors", 1, OPLIST_CHOICE, 4},
 				   {"file", 1, OPLIST_CHOICE, WORLD_FILE_COUNT}}},
 	[OP_HANG_UP] = {.name = "hang_up"},
+	[OP_FRONTEND] = {.name = "frontend",
+			 .fields = {{"memory", 8, OPLIST_LENGTH, 0},
+				    {"queues", 1, OPLIST_COUNT, 0},
+				    {"entries", 4, OPLIST_INDEX, 0},
+				    {"timeout_ms", 2, OPLIST_COUNT, 0},
+				    {"needed", 8, OPLIST_BITS, 0},
+				    {"protocol", 8, OPLIST_BITS, 0},
+				    {"flags", 1, OPLIST_CHOICE, 32}}},
+	[OP_CONFIG_SPACE] = {.name = "config_space",
+			     .fields = {{"write", 1, OPLIST_CHOICE, 2},
+					{"offset", 4, OPLIST_LENGTH, 0},
+					{"size", 4, OPLIST_LENGTH, 0}}},
 };
 
 static const struct oplist_schema schema = {
@@ -151,6 +170,11 @@ struct state {
 	int calls[RPMSG_NUM_QUEUES], errors[RPMSG_NUM_QUEUES];
 	uint16_t last_avail[RPMSG_NUM_QUEUES], used[RPMSG_NUM_QUEUES];
 	bool hung_up;
+	bool rings_lie; /* a buffer may be returned as often as it likes */
+	struct {
+		const uint8_t *at;
+		uint32_t size;
+	} given[MAX_ENTRIES]; /* messages that the host may read, by head */
 };
 
 /* ---- the back-end's end of the connection -------------------------------------------------- */
@@ -390,6 +414,31 @@ static void push(struct state *state, unsigned int queue, uint32_t id, uint32_t 
 	signal_fd(state, state->calls[queue]);
 }
 
+/* The host has read a message: by then, or not at all. */
+static void check_reads(const struct state *state, unsigned int head)
+{
+	const uint8_t *at = state->given[head].at;
+	uint32_t size = state->given[head].size;
+
+	if (size == 0 || state->rings_lie)
+		return;
+	ORACLE("read-twice", reads_most(at, size) <= 1,
+	       "a byte of buffer %u, which the device may change, was read %u times", head,
+	       reads_most(at, size));
+}
+
+static void give(struct state *state, unsigned int head, const uint8_t *at, uint32_t size)
+{
+	const uint8_t *watched = state->host.fe.memory;
+
+	if (at < watched || (size_t)(at - watched) + size > READS_MAX)
+		size = 0;
+	if (size != 0)
+		reads_forget(at, size);
+	state->given[head].at = at;
+	state->given[head].size = size;
+}
+
 static void deliver(struct state *state, const void *bytes, size_t size, const uint32_t *used_len)
 {
 	uint32_t len = 0;
@@ -403,6 +452,8 @@ static void deliver(struct state *state, const void *bytes, size_t size, const u
 		size = len;
 		state->guilty = true;
 	}
+	check_reads(state, head % MAX_ENTRIES);
+	give(state, head % MAX_ENTRIES, at, len);
 	if (size != 0)
 		memcpy(at, bytes, size);
 	push(state, RPMSG_QUEUE_INPUT, head, used_len != NULL ? *used_len : (uint32_t)size);
@@ -479,7 +530,7 @@ static void write_ring(struct state *state, const struct oplist_item *item)
 	const struct drvq *dq = &state->host.fe.queues[queue].dq;
 	uint8_t *used = dq->used, *entry;
 
-	state->guilty = true;
+	state->guilty = state->rings_lie = true;
 	if (!state->started || dq->num == 0)
 		return;
 	if (item->code == OP_INDEX) {
@@ -498,7 +549,7 @@ static void scribble(struct state *state, const struct oplist_item *item)
 	const uint8_t *tail;
 	size_t size;
 
-	state->guilty = true;
+	state->guilty = state->rings_lie = true;
 	tail = oplist_tail(&schema, item, &size);
 	if (!state->started || size == 0 || offset >= state->host.fe.memory_used ||
 	    size > state->host.fe.memory_used - offset)
@@ -570,6 +621,9 @@ static void check(const struct state *state)
 
 static void close_host(struct state *state)
 {
+	for (unsigned int i = 0; i < MAX_ENTRIES; i++)
+		check_reads(state, i);
+	memset(state->given, 0, sizeof(state->given));
 	if (state->open)
 		host_close(&state->host);
 	state->open = state->started = false;
@@ -580,6 +634,19 @@ static void close_host(struct state *state)
 	state->held_count = state->out_fd_count = 0;
 	ORACLE("descriptor-leak", world_descriptors() == 0, "%u are open", world_descriptors());
 	ORACLE("mapping-leak", world_mappings() == 0, "there are %u", world_mappings());
+}
+
+static void new_connection(struct state *state)
+{
+	close_host(state);
+	state->out_at = state->out_size = 0;
+	state->answers = 0;
+	state->hung_up = state->rings_lie = false;
+	state->status = 0;
+	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
+		state->calls[i] = state->errors[i] = -1;
+		state->last_avail[i] = state->used[i] = 0;
+	}
 }
 
 static void open_host(struct state *state, const struct oplist_item *item)
@@ -598,25 +665,102 @@ static void open_host(struct state *state, const struct oplist_item *item)
 	};
 	int ret;
 
-	close_host(state);
-	state->out_at = state->out_size = 0;
-	state->answers = 0;
-	state->hung_up = false;
-	state->status = 0;
-	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
-		state->calls[i] = state->errors[i] = -1;
-		state->last_avail[i] = state->used[i] = 0;
-	}
+	new_connection(state);
 	state->open = true;
 	if (host_open(&state->host, "/device", &options, &host_ops, state) < 0)
 		return;
 	ret = host_start(&state->host);
 	state->started = ret == 0;
+	if (ret == 0)
+		reads_watch(state->host.fe.memory, state->host.fe.options.memory_size < READS_MAX
+							   ? state->host.fe.options.memory_size
+							   : READS_MAX);
 	ORACLE("innocent-device-start", ret == 0 || state->guilty || state->lie_count != 0,
 	       "%d: %s", ret, host_error(&state->host));
 }
 
-static void send(struct state *state, const struct oplist_item *item)
+/* From one end of a front-end's life to the other; Return: 0, or what failed. */
+static int live(struct frontend *fe, const struct oplist_item *item)
+{
+	uint64_t flags = oplist_get(&schema, item, 6), guest_addr;
+	uint8_t bytes[VHOST_CONFIG_MAX] = {0}, status = 0;
+	int ret = frontend_negotiate(fe, UINT64_MAX >> 1, oplist_get(&schema, item, 4));
+
+	if (ret == 0)
+		ret = frontend_make_queues(fe);
+	if (ret != 0)
+		return ret;
+	(void)frontend_alloc(fe, oplist_get(&schema, item, 0) / 2, 16, &guest_addr);
+	(void)frontend_alloc(fe, oplist_get(&schema, item, 0), 4096, &guest_addr);
+	ret = frontend_start(fe);
+	if (ret == 0 && (flags & 4) != 0)
+		ret = frontend_get_config(fe, 0, CONFIG_SIZE, bytes);
+	if (ret == 0 && (flags & 8) != 0)
+		ret = frontend_set_config(fe, 0, CONFIG_SIZE, bytes);
+	if (ret == 0 && (flags & 16) != 0)
+		ret = frontend_get_status(fe, &status);
+	if (ret == 0)
+		ret = frontend_kick(fe, 0);
+	if (ret == 0)
+		ret = frontend_wait(fe, 1);
+	return ret >= 0 ? frontend_stop(fe) : ret;
+}
+
+/* A front-end without a host above it, with options of its own. */
+static void frontend(struct state *state, const struct oplist_item *item)
+{
+	static const char long_path[] = "/a/path/that/is/longer/than/a/socket/address/has/room/for"
+					"/which/is/one/hundred/and/eight/bytes/with/its/last/0";
+	static struct frontend fe;
+	uint64_t flags = oplist_get(&schema, item, 6);
+	const struct frontend_options options = {
+		.memory_size = oplist_get(&schema, item, 0),
+		.num_queues = (unsigned int)oplist_get(&schema, item, 1),
+		.num = (uint32_t)oplist_get(&schema, item, 2),
+		.timeout_ms = (int16_t)oplist_get(&schema, item, 3),
+		.protocol = oplist_get(&schema, item, 5),
+		.no_protocol_features = (flags & 2) != 0,
+	};
+	int ret, fd;
+
+	/* Of a world there is so much memory, and not more. */
+	if (options.memory_size > MAX_MEMORY)
+		return;
+	new_connection(state);
+	state->guilty = true;
+	if ((flags & 1) != 0) {
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		ret = fd < 0 ? -1 : frontend_attach(&fe, fd, &options);
+	} else {
+		ret = frontend_open(
+			&fe, (flags & 4) != 0 && options.num_queues == 1 ? long_path : "/device",
+			&options);
+	}
+	if (ret == 0) {
+		ret = live(&fe, item);
+		frontend_close(&fe);
+	}
+	ORACLE("error-text", ret >= 0 || ret == -1 || *frontend_error(&fe) != '\0',
+	       "%d, and nothing is said", ret);
+	close_host(state);
+}
+
+static void config_space(struct state *state, const struct oplist_item *item)
+{
+	static uint8_t bytes[VHOST_CONFIG_MAX];
+	uint32_t offset = (uint32_t)oplist_get(&schema, item, 1);
+	uint32_t size = (uint32_t)oplist_get(&schema, item, 2);
+
+	/* The back-end here has so much of it. */
+	if (size > CONFIG_SIZE)
+		state->guilty = true;
+	if (oplist_get(&schema, item, 0) != 0)
+		(void)frontend_set_config(&state->host.fe, offset, size, bytes);
+	else
+		(void)frontend_get_config(&state->host.fe, offset, size, bytes);
+}
+
+static void send_message(struct state *state, const struct oplist_item *item)
 {
 	const uint8_t *tail;
 	size_t size;
@@ -678,7 +822,7 @@ static void host_op(struct state *state, const struct oplist_item *item)
 		bind_endpoint(state, item);
 		break;
 	case OP_SEND:
-		send(state, item);
+		send_message(state, item);
 		break;
 	case OP_ANNOUNCE:
 		(void)host_announce(host, "a-channel", (uint32_t)first,
@@ -757,6 +901,13 @@ static void one_op(struct state *state, const struct oplist_item *item)
 		break;
 	case OP_CLOSE:
 		close_host(state);
+		break;
+	case OP_FRONTEND:
+		frontend(state, item);
+		break;
+	case OP_CONFIG_SPACE:
+		if (state->started)
+			config_space(state, item);
 		break;
 	default:
 		if (state->open && item->code >= OP_MESSAGE)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "host/host_internal.h"
+#include "virtio/read_hook.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -142,6 +143,15 @@ static void deliver(struct host *host, const struct host_message *message)
 	}
 }
 
+/* Out of memory that the remote can write to. */
+static void copy_shared(uint8_t *to, const uint8_t *shared, uint32_t size)
+{
+	guest_read_hook(shared, size);
+	memcpy(to, shared, size);
+	/* The copy is what gets judged: forbid the compiler to go back to its source. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 /*
  * One used buffer. Each byte of it is read once: the header, then what it says, which was
  * bounded by then; the remote can write to it all the while.
@@ -162,14 +172,14 @@ static void receive(struct host *host, const struct drvq_used *used)
 		host_find(host, FINDING_USED_LEN_LONG, used->head, used->capacity, used->len);
 		return;
 	}
-	memcpy(host->copy, shared, RPMSG_HDR_SIZE);
+	copy_shared(host->copy, shared, RPMSG_HDR_SIZE);
 	rpmsg_hdr_decode(&message.hdr, host->copy, RPMSG_HDR_SIZE, host->order);
 	if (message.hdr.len > used->len - RPMSG_HDR_SIZE) {
 		host_find(host, FINDING_HDR_LEN, used->head, used->len - RPMSG_HDR_SIZE,
 			  message.hdr.len);
 		return;
 	}
-	memcpy(host->copy + RPMSG_HDR_SIZE, shared + RPMSG_HDR_SIZE, message.hdr.len);
+	copy_shared(host->copy + RPMSG_HDR_SIZE, shared + RPMSG_HDR_SIZE, message.hdr.len);
 	message.payload = host->copy + RPMSG_HDR_SIZE;
 	judge_header(host, &message);
 	deliver(host, &message);
