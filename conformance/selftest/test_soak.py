@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -191,3 +194,21 @@ def test_soak_tells_by_its_status(
     assert "passed" in capsys.readouterr().out
     assert main([*common, "--sim-option=--fault=used-len-0,once,after=2000"]) == 1
     assert "WRONG: " in capsys.readouterr().out
+
+
+def test_soak_that_is_ended_early_tells_what_it_has(programs: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-B", "-m", "rpmsg_conformance.soak", "--minutes", "5", "--seed", "1"]
+    command += ["--folder", str(tmp_path), "--programs", str(programs)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT / "conformance"
+    )
+    assert process.stdout is not None
+    with process:
+        for line in process.stdout:
+            if " messages, " in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stdout.read()
+
+    assert process.returncode == 1
+    assert "WRONG: ended early by SIGINT" in rest

@@ -81,6 +81,9 @@ def run(path: LinkPath, plan: Sequence[Event], seconds: float, seed: int, late: 
         done = drive(path, plan, seconds, progress, every)
     except (SoakFailure, SimulatorError) as error:
         path.problems.append(f"{error}, {time.monotonic() - begun:.1f} s after the start")
+    except processes.Interrupted as error:
+        # What it has come to by then is worth telling.
+        path.problems.append(f"ended early by {error}")
     totals = path.totals()
     gone = time.monotonic() - begun
     path.close()
@@ -103,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/soak",
         description="Numbered messages both ways while either side is broken on purpose.",
         epilog="Exit status: 0 nothing was lost, doubled, reordered or damaged and nothing has grown; "
-        "1 something was; 2 wrong usage; 4 the guest could not be had; 128+N ended by signal N.",
+        "1 something was, or it was ended early; 2 wrong usage; 4 the guest could not be had.",
     )
     parser.add_argument("--minutes", type=float, help=f"how long; default {SECONDS / 60:g}")
     parser.add_argument("--seconds", type=float, help="the same in seconds; both add up")
