@@ -345,6 +345,7 @@ def test_life_needs_reset_does_no_harm(
 
 
 @pytest.mark.requirement("LC-003")
+@pytest.mark.usefixtures("with_agent")
 def test_life_device_with_one_queue_is_refused_cleanly(
     host: HostTarget, new_link: NewLink
 ) -> None:
@@ -373,6 +374,7 @@ def test_life_queue_of_size_0_is_refused(new_link: NewLink, agent: AgentClient) 
 
 
 @pytest.mark.requirement("VQ-023")
+@pytest.mark.usefixtures("with_agent")
 @pytest.mark.parametrize("size", [3, 100, 255])
 def test_life_ring_of_no_power_of_two_is_refused(size: int, new_link: NewLink) -> None:
     link = new_link(vq_size=size)
