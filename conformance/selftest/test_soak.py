@@ -87,14 +87,24 @@ def test_soak_plan_is_in_order_and_within_its_time() -> None:
 
 @pytest.mark.parametrize("what", ["lost", "doubled", "reordered", "damaged"])
 def test_soak_one_message_that_went_wrong_fails_the_run(what: str) -> None:
-    totals = Totals({"echo": Stream(sent=10, received=10, **{what: 1})})
+    received = 9 if what == "lost" else 10
+    totals = Totals({"echo": Stream(sent=10, received=received, **{what: 1})})
 
     assert Outcome("x", 1, 1.0, 1.0, totals, [], {}).all_problems() == [f"echo: 1 {what}"]
 
 
+def test_soak_messages_of_which_nothing_is_known_fail_the_run() -> None:
+    totals = Totals({"echo": Stream(sent=10, received=8, in_flight=1)})
+
+    assert Outcome("x", 1, 1.0, 1.0, totals, [], {}).all_problems() == [
+        "echo: of 10 sent 1 are accounted for nowhere"
+    ]
+
+
 @pytest.mark.parametrize("what", ["late", "in_flight"])
 def test_soak_what_is_no_loss_fails_nothing(what: str) -> None:
-    totals = Totals({"echo": Stream(sent=10, received=9, **{what: 1})})
+    received = 9 if what == "in_flight" else 10
+    totals = Totals({"echo": Stream(sent=10, received=received, **{what: 1})})
 
     assert Outcome("x", 1, 1.0, 1.0, totals, [], {}).all_problems() == []
 

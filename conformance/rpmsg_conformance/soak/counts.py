@@ -28,10 +28,18 @@ class Stream:
         for entry in fields(self):
             setattr(self, entry.name, getattr(self, entry.name) + int(other.get(entry.name, 0)))
 
+    @property
+    def unaccounted(self) -> int:
+        """Messages that were sent and are under none of the headings; of a source that is not known."""
+        return self.sent - self.received - self.lost - self.in_flight if self.sent else 0
+
     def problems(self, name: str) -> list[str]:
         """What is wrong, in words."""
         counted = {what: getattr(self, what) for what in WRONG}
-        return [f"{name}: {count} {what}" for what, count in counted.items() if count]
+        found = [f"{name}: {count} {what}" for what, count in counted.items() if count]
+        if self.unaccounted:
+            found.append(f"{name}: of {self.sent} sent {self.unaccounted} are accounted for nowhere")
+        return found
 
 
 @dataclass

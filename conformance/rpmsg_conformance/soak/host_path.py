@@ -264,9 +264,12 @@ class HostPath(LinkPath):
     def _replace_host(self) -> None:
         host = self.host
         host.kill()
-        # What it did since it told the last time, a second at the most, is counted nowhere.
+        # What it did since it told the last time, a second at the most, is counted nowhere; what
+        # was on its way then nobody can tell any more.
         self._sessions += host.begun
         self._ended_hosts.add({name: host.latest.get(name, {}) for name in ("echo", "source")})
+        echo = self._ended_hosts.stream("echo")
+        echo.in_flight += echo.unaccounted
         self._start_host()
 
     def _break_off(self, name: str, milliseconds: int) -> None:
