@@ -263,7 +263,7 @@ def test_life_crash_of_the_remote_does_no_harm(
     link.sim.call("fault_set", name=point, mode="count", count=1, after=after)
     mark = link.sim.mark()
     agent.write_file(f"{VIRTIO_DRIVER}/bind", link.virtio_device)
-    for _ in range(4):
+    for _ in range(12):
         if link.sim.events("disconnected", since=mark):
             break
         announced = link.sim.announce("rpmsg-raw")
