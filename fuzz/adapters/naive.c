@@ -8,6 +8,8 @@
  *   1  the length in a message's header is believed beyond the buffer that it came in
  *   2  the name in an announcement is copied without an end
  *   3  a buffer whose message is empty and to nobody is put into the used ring twice
+ *   4  a channel that was never announced can be withdrawn
+ *   5  a chain of descriptors is followed for as long as it goes on
  * Without it, or with 0, there is none that is known.
  */
 #include <stdlib.h>
@@ -40,6 +42,7 @@ struct stack {
 	uint16_t last_avail[ADAPTER_QUEUES], used[ADAPTER_QUEUES];
 	size_t name_length;
 	char name[NAME];
+	uint32_t *channel; /* its address, NULL: none is announced */
 };
 
 static uint16_t load16(const void *at)
@@ -86,6 +89,13 @@ static uint8_t *take(struct stack *stack, unsigned int queue, uint16_t *head, st
 			       (stack->last_avail[queue]++ & (q->entries - 1)) * sizeof(*head));
 		memcpy(desc, (const uint8_t *)q->desc + (*head & (q->entries - 1)) * sizeof(*desc),
 		       sizeof(*desc));
+#if NAIVE_FAULT == 5
+		while (desc->flags & 1)
+			memcpy(desc,
+			       (const uint8_t *)q->desc +
+				       (desc->next & (q->entries - 1)) * sizeof(*desc),
+			       sizeof(*desc));
+#endif
 		offset = desc->addr - stack->setup.memory_address;
 		if (offset < stack->setup.memory_size &&
 		    desc->len <= stack->setup.memory_size - offset)
@@ -129,6 +139,21 @@ static void remember(struct stack *stack, const uint8_t *payload, uint16_t size)
 	stack->name[NAME - 1] = '\0';
 #endif
 	stack->name_length = strlen(stack->name);
+	if (load32(payload + NAME + 4) == 0) {
+		if (stack->channel == NULL)
+			stack->channel = malloc(sizeof(*stack->channel));
+		if (stack->channel != NULL)
+			*stack->channel = load32(payload + NAME);
+		return;
+	}
+#if NAIVE_FAULT != 4
+	if (stack->channel == NULL)
+		return;
+#endif
+	/* So that nobody finds it before it is gone. */
+	*stack->channel = 0;
+	free(stack->channel);
+	stack->channel = NULL;
 }
 
 static void message(struct stack *stack, uint16_t head, const uint8_t *shared, uint32_t size)
@@ -188,11 +213,19 @@ static void poll(void *handle, uint64_t ns)
 		message(stack, head, shared, desc.len);
 }
 
+static void fini(void *handle)
+{
+	struct stack *stack = handle;
+
+	free(stack->channel);
+	free(stack);
+}
+
 const struct adapter adapter = {
 	.name = "naive",
 	.features = UINT64_C(1) << 32 | UINT64_C(1) << 0,
 	.init = init,
 	.feed = feed,
 	.poll = poll,
-	.fini = free,
+	.fini = fini,
 };

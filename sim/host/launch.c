@@ -48,7 +48,7 @@ static char *put_socket(const char *command, const char *path)
 	return text;
 }
 
-static void run(const char *command, pid_t parent)
+static void run(const char *command, int output, pid_t parent)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -56,13 +56,13 @@ static void run(const char *command, pid_t parent)
 	/* Whatever ends this program ends the back-end too. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+	    dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
 		_exit(126);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
 }
 
-int launch_start(struct launch *launch, const char *command, char *error, size_t size)
+int launch_start(struct launch *launch, const char *command, int output, char *error, size_t size)
 {
 	const char *temp = getenv("TMPDIR");
 	pid_t parent = getpid(), pid;
@@ -80,7 +80,7 @@ int launch_start(struct launch *launch, const char *command, char *error, size_t
 	text = put_socket(command, launch->socket_path);
 	pid = text ? fork() : -1;
 	if (pid == 0)
-		run(text, parent);
+		run(text, output, parent);
 	free(text);
 	launch->pid_fd = pid > 0 ? pidfd_open(pid, 0) : -1;
 	if (launch->pid_fd < 0) {

@@ -20,15 +20,16 @@ struct launch {
  * launch_start() - start a shell command in a process group of its own
  * @launch: result
  * @command: each "{socket}" is replaced by the path of a socket in a new private directory
+ * @output: descriptor that what it prints goes to; stays the caller's
  * @error: receives one line on failure
  * @size: bytes at @error
  *
- * Its standard input is empty, and what it prints goes to standard error. The process group
- * keeps a Ctrl-C of the terminal from it, so that statistics can still be taken.
+ * Its standard input is empty. The process group keeps a Ctrl-C of the terminal from it, so that
+ * statistics can still be taken.
  *
  * Return: 0, or negative errno with @error set.
  */
-int launch_start(struct launch *launch, const char *command, char *error, size_t size);
+int launch_start(struct launch *launch, const char *command, int output, char *error, size_t size);
 
 /**
  * launch_has_ended() - is the command over already?

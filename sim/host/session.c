@@ -280,7 +280,8 @@ int session_open(struct session *session)
 		session->ops.channel = on_channel;
 	catch_signals();
 	if (options->launch) {
-		if (launch_start(&session->launch, options->launch, error, sizeof(error)) < 0) {
+		if (launch_start(&session->launch, options->launch, STDERR_FILENO, error,
+				 sizeof(error)) < 0) {
 			session_fail(session, "%s", error);
 			return session->status = STATUS_UNREACHABLE;
 		}
