@@ -299,11 +299,21 @@ def verb_dict(options: Namespace) -> int:
 
 def verb_convert(options: Namespace) -> int:
     """a capture of rpmsg-sim as operation lists of target remote, in text"""
+    texts = {f"{options.name}-{n:03}": text for n, text in enumerate(capture.as_lists(Path(options.capture)))}
+    chosen_names = list(texts)
+    if options.new:
+        programs, each = replay_programs(), target("remote")
+        known = schema(programs, each.name)
+        assert known is not None
+        data = {name: oplist.encode(known, oplist.parse(known, text)) for name, text in texts.items()}
+        fitting = {name: list_ for name, list_ in data.items() if len(list_) <= each.longest}
+        chosen_names = corpus.adding(programs, each, fitting)
+        say(f"{len(texts)} lists, {len(fitting)} are short enough, {len(chosen_names)} of these cover something new")
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
-    for number, text in enumerate(capture.as_lists(Path(options.capture))):
-        path = folder / f"{options.name}-{number:03}.txt"
-        path.write_text(text, encoding="utf-8")
+    for name in chosen_names:
+        path = folder / f"{name}.txt"
+        path.write_text(texts[name], encoding="utf-8")
         print(path)
     return 0
 
@@ -373,6 +383,7 @@ def arguments() -> argparse.ArgumentParser:
     sub.add_argument("capture", metavar="CAPTURE")
     sub.add_argument("output", metavar="FOLDER")
     sub.add_argument("--name", default="capture", help="first part of the names of files")
+    sub.add_argument("--new", action="store_true", help="only lists that cover what no committed input does")
     return parser
 
 

@@ -120,6 +120,39 @@ def merge(programs: Path, target: Target, more: list[Path]) -> Merged:
     return Merged(number, len(kept), size, after)
 
 
+def adding(programs: Path, target: Target, inputs: dict[str, bytes]) -> list[str]:
+    """Names of those inputs that cover what neither the committed ones nor one another do.
+
+    Raises Problem when an input breaks a rule, or when the committed ones cover nothing, so that all
+    would seem to add something.
+    """
+    program = programs / f"fuzz_{target.name}"
+    with tempfile.TemporaryDirectory(prefix="fuzz-adding-") as scratch:
+        known, new = Path(scratch, "known"), Path(scratch, "new")
+        known.mkdir()
+        new.mkdir()
+        for number, path in enumerate(target.inputs()):
+            shutil.copy(path, known / f"{number:06}")
+        if coverage(program, known, target.longest).edges == 0:
+            raise Problem(f"the inputs of {target.name} cover nothing, so that nobody knows what is new")
+        before = {path.name for path in known.iterdir()}
+        for name, data in inputs.items():
+            (new / name).write_bytes(data)
+        done = subprocess.run(
+            [program, "-merge=1", f"-max_len={target.longest}", known, new],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environment(),
+            check=False,
+            cwd=scratch,
+        )
+        if done.returncode != 0:
+            raise Problem(f"libFuzzer cannot merge {target.name}:\n{done.stderr[-2000:]}")
+        added = {path.read_bytes() for path in known.iterdir() if path.name not in before}
+    return [name for name, data in inputs.items() if data in added]
+
+
 def replace(corpus: Path, by: Path) -> None:
     """Put a folder's files in place of a corpus; either all or none of it."""
     corpus.parent.mkdir(parents=True, exist_ok=True)

@@ -208,6 +208,8 @@ def report(programs: Path, chosen: Sequence[Target], html: bool) -> tuple[str, P
     tool("llvm-profdata", "merge", "-sparse", "-o", everything, *profiles)
     arguments = [*objects(programs, [row.name for row in rows]), f"-instr-profile={everything}"]
     rows.append(measure("all", total, arguments))
+    if not any(rows[-1].floors[floor].lines_hit for floor in REACHED_BY_GUESTS):
+        raise Problem(f"{total} inputs reach no line of sim/: does llvm-cov name its files in another way?")
     if html:
         show(arguments, folder / "all")
     reachable: set[str] = set()
