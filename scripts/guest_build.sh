@@ -47,7 +47,8 @@ unpack_source() {
 # shellcheck disable=SC2317  # called through run_group
 kernel_make() {
 	nice make -C "$BUILD/linux" O="$BUILD/out" ARCH="$KERNEL_ARCH" CROSS_COMPILE="$CROSS" \
-		KBUILD_BUILD_TIMESTAMP=1970-01-01 KBUILD_BUILD_USER=rpmsg KBUILD_BUILD_HOST=testbench "$@" >>"$BUILD/log" 2>&1
+		KBUILD_BUILD_TIMESTAMP=1970-01-01 KBUILD_BUILD_USER=rpmsg KBUILD_BUILD_HOST=testbench \
+		"${MAKE_VARIABLES[@]}" "$@" >>"$BUILD/log" 2>&1
 }
 
 # build_configure FRAGMENT...: tinyconfig with the fragments; ends the script when one of their lines
@@ -86,7 +87,7 @@ tick() {
 }
 
 # build_kernel WORK UNPACKED FRAGMENT...: builds SOURCE into UNPACKED, laid out as a kernel package,
-# and UNPACKED.build. Needs KERNEL_ARCH and CROSS; takes some minutes.
+# and UNPACKED.build. Needs KERNEL_ARCH, CROSS and MAKE_VARIABLES; takes some minutes.
 build_kernel() {
 	local work=$1 unpacked=$2 release
 	shift 2

@@ -382,7 +382,8 @@ def bundle_key(
 def describe(guest: dict[str, Any]) -> list[str]:
     """What scripts/guest has to know, in the order in which it reads it.
 
-    A [package] is one of Debian's kernels, a [source] is built here with the fragments in its configs.
+    A [package] is one of Debian's kernels, a [source] is built here with the fragments in its configs
+    and the variables for make that are in its make, which are told apart by their equals sign.
     """
     machine = guest["machine"]
     ends = [machine["agent"], machine["qemu"]]
@@ -390,7 +391,8 @@ def describe(guest: dict[str, Any]) -> list[str]:
         package = guest["package"]
         return ["package", package["name"], package["suite"], package["arch"], *ends, "-"]
     source = guest["source"]
-    return ["source", source["name"], source["suite"], source["arch"], *ends, source.get("cross") or "-", *source["configs"]]
+    kernel = ["source", source["name"], source["suite"], source["arch"]]
+    return [*kernel, *ends, source.get("cross") or "-", *source["configs"], *source.get("make", [])]
 
 
 def main(arguments: list[str]) -> None:

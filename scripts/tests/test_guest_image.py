@@ -178,5 +178,5 @@ def test_image_every_guest_is_described_whole() -> None:
     for path in folder.glob("*.toml"):
         kind, *_, cross = guest_image.describe(guest_image.load_guest(path))[:7]
         assert kind in ("package", "source") and cross
-        for fragment in guest_image.describe(guest_image.load_guest(path))[7:]:
-            assert (folder / fragment).is_file()
+        for word in guest_image.describe(guest_image.load_guest(path))[7:]:
+            assert "=" in word or (folder / word).is_file()
