@@ -76,13 +76,16 @@ class Bundle:
     own, which has it from the beginning."""
     has_agent: bool = True
     """Whether the suite's agent runs in it; if not, only what is seen on the wire can be judged."""
-    checks_memory: bool = False
-    """Whether its kernel reports each use of freed memory (KASAN)."""
+    checks: frozenset[str] = frozenset()
+    """Those of KERNEL_CHECKS that its kernel has."""
     slowness: float = 1.0
     """What every deadline is multiplied with because of this kernel, besides --timeout-factor."""
     qemu_args: tuple[str, ...] = ()
     """Further arguments for QEMU, after all others."""
 
+
+#: Options by which a kernel notices its own mistakes: uses of freed memory, and sleeping where it must not.
+KERNEL_CHECKS: Final = ("KASAN", "DEBUG_ATOMIC_SLEEP")
 
 #: The ways in which a guest can have its device.
 TRANSPORTS: Final = ("pci", "mmio")
@@ -133,7 +136,8 @@ def load_bundle(folder: Path, transport: str = "pci") -> Bundle:
     known["modules"] = tuple(str(module) for module in modules)
     known["hot_plug"] = bool(fields.get("hot_plug", True))
     config = fields.get("config")
-    known["checks_memory"] = isinstance(config, dict) and config.get("KASAN") == "y"
+    if isinstance(config, dict):
+        known["checks"] = frozenset(name for name in KERNEL_CHECKS if config.get(name) == "y")
     known["slowness"] = _slowness(fields, description)
     if transport == "mmio":
         mmio = fields.get("mmio")

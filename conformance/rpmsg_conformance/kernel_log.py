@@ -97,16 +97,27 @@ def uses_of_freed_memory(lines: Sequence[str]) -> list[str]:
 
 def complaints(lines: Sequence[str]) -> list[Complaint]:
     """The complaints in lines of a kernel log, each with its call trace."""
+    # One message of a kernel may be several lines; the lock checker's begin with an empty one.
+    lines = [part for line in lines for part in line.split("\n")]
     found = []
     number = 0
     while number < len(lines):
-        if not _COMPLAINT.search(_text(lines[number])):
+        if not (_begins_with_message(lines, number) or _COMPLAINT.search(_text(lines[number]))):
             number += 1
             continue
         end = _end_of_report(lines, number)
         found.append(_complaint(lines[number:end]))
         number = end
     return found
+
+
+def _begins_with_message(lines: Sequence[str], number: int) -> bool:
+    """Whether a warning begins here with what it has to say, before it says that it is one."""
+    return (
+        0 < number < len(lines) - 1
+        and _text(lines[number - 1]).startswith(_CUT)
+        and _text(lines[number + 1]).startswith("WARNING: ")
+    )
 
 
 def _end_of_report(lines: Sequence[str], start: int) -> int:

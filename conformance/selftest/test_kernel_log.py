@@ -88,6 +88,7 @@ KASAN = """\
 [    9.100000] <6> nothing wrong here
 """.splitlines()
 
+# Where | stands a line ends within a message.
 LOCKS = """\
 [    8.000000] <4> ============================================
 [    8.000001] <4> WARNING: possible recursive locking detected
@@ -95,14 +96,12 @@ LOCKS = """\
 [    8.000003] <4> --------------------------------------------
 [    8.000004] <4> irq/26-virtio2-/60 is trying to acquire lock:
 [    8.000005] <4> ffff888007b3b858 (&ept->cb_lock){+.+.}-{3:3}, at: __rpmsg_destroy_ept+0x3e/0x80
-[    8.000006] <4> 
-[    8.000007] <4> but task is already holding lock:
+[    8.000006] <4> |but task is already holding lock:
 [    8.000008] <4> ffff888007b3c058 (&ept->cb_lock){+.+.}-{3:3}, at: rpmsg_recv_done+0x190/0x600
 [    8.000009] <4> 
 [    8.000010] <4> 1 lock held by irq/26-virtio2-/60:
 [    8.000011] <4>  #0: ffff888007b3c058 (&ept->cb_lock){+.+.}-{3:3}, at: rpmsg_recv_done+0x190/0x600
-[    8.000012] <4> 
-[    8.000013] <4> stack backtrace:
+[    8.000012] <4> |stack backtrace:
 [    8.000014] <4> Call Trace:
 [    8.000015] <4>  <TASK>
 [    8.000016] <4>  dump_stack_lvl+0x5d/0x80
@@ -111,6 +110,9 @@ LOCKS = """\
 [    8.000019] <4>  rpmsg_ns_cb+0x90/0x200
 [    8.000020] <4>  </TASK>
 """.splitlines()
+
+
+LOCKS = [line.replace("|", "\n") for line in LOCKS]
 
 
 def test_kernel_log_trace_of_kasan_is_that_of_the_access() -> None:
@@ -134,3 +136,24 @@ def test_kernel_log_report_of_the_lock_checker_names_both_locks() -> None:
 def test_kernel_log_report_ends_where_the_next_one_begins() -> None:
     assert [len(found.trace) for found in complaints(X86[:8] + X86[:8] + LOCKS)] == [2, 2, 2]
     assert len(complaints(LOCKS + KASAN)) == 2
+
+
+NESTED_SLEEP = """\
+[    7.000000] <4> ------------[ cut here ]------------
+[    7.000001] <4> do not call blocking ops when !TASK_RUNNING; state=1 set at [<ffffffff810b208c>] prepare_to_wait_event+0xbe/0xe4
+[    7.000002] <4> WARNING: CPU: 0 PID: 1 at ../linux/kernel/sched/core.c:8617 __might_sleep+0x8f/0xaa
+[    7.000003] <4> Modules linked in: rpmsg_client_sample
+[    7.000004] <4> Call Trace:
+[    7.000005] <4>  <TASK>
+[    7.000006] <4>  mutex_lock_nested+0x2e/0xb4
+[    7.000007] <4>  get_a_tx_buf+0x5b/0xe5
+[    7.000008] <4> ---[ end trace 0000000000000000 ]---
+""".splitlines()
+
+
+def test_kernel_log_message_before_the_warning_belongs_to_it() -> None:
+    (found,) = complaints(NESTED_SLEEP)
+    assert found.text.startswith("do not call blocking ops when !TASK_RUNNING")
+    assert ": WARNING: CPU: 0 PID: 1 at" in found.text
+    assert found.trace == ("mutex_lock_nested", "get_a_tx_buf")
+    assert len(found.lines) == 8
