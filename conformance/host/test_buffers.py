@@ -11,6 +11,7 @@ import pytest
 from rpmsg_conformance.agent import AgentClient, Pending, Reply
 from rpmsg_conformance.expect import expect, expect_equal
 from rpmsg_conformance.host_target import HostTarget
+from rpmsg_conformance.kernel_log import complaints
 from rpmsg_conformance.link import PAYLOAD_MAX, Channel, Link
 from rpmsg_conformance.sim import SimulatorClient
 
@@ -424,3 +425,28 @@ def test_buffers_blocking_write_gives_up_after_15_s(
 @pytest.mark.requirement("UA-006")
 def test_buffers_blocking_write_gives_up_with_a_known_errno(given_up: Reply) -> None:
     given_up.expect_errno("ETIMEDOUT", "EAGAIN", "ENOBUFS")
+
+
+@pytest.mark.patient
+@pytest.mark.requirement("BF-017")
+@pytest.mark.device(vq_size=16)
+def test_buffers_waiting_sender_takes_no_lock_on_its_way_to_sleep(
+    sim: SimulatorClient, exhausted: Exhausted, host: HostTarget
+) -> None:
+    if "DEBUG_ATOMIC_SLEEP" not in host.bundle.checks:
+        pytest.skip("only a kernel with DEBUG_ATOMIC_SLEEP tells of it")
+    (writer,) = exhausted.writers(1)
+    sim.release(1, 1)
+    writer.result(SOON).expect_success()
+    # The kernel says it once after a boot: any case whose sender had to wait may have been the first.
+    seen = [text for requirement, _, text in host.known_complaints if requirement == "BF-017"]
+    seen += [
+        complaint.describe()
+        for complaint in complaints(host.recent_log())
+        if "blocking ops when !TASK_RUNNING" in complaint.text
+    ]
+    expect(
+        not seen,
+        expected="no complaint of the kernel about a sender on its way to sleep",
+        observed="; ".join(dict.fromkeys(seen)),
+    )
