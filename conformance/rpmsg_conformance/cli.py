@@ -235,19 +235,22 @@ def _host(options: argparse.Namespace) -> int:
         return _several_guests(options, options.guest.split(","))
     from rpmsg_conformance import host_fixtures
     from rpmsg_conformance.guest import load_bundle
-    from rpmsg_conformance.host_target import HostTarget
+    from rpmsg_conformance.host_target import HostTarget, patience
 
     def make_target(report: Path, say: Callable[[str], None]) -> DescribedTarget:
         simulator = _find_simulator(options.sim)
         bundle = load_bundle(options.bundle or _prepare_guest(options), options.transport)
         bundle = other_guest.apply(options, bundle)
         qemu = options.qemu or run_script(CHECKOUT / "scripts/qemu", bundle.qemu)
+        busy = patience(os.getloadavg()[0], os.cpu_count() or 1)
+        if busy > 1:
+            say(f"this machine is busy: every deadline is {busy:.1f} times as long")
         return HostTarget(
             bundle=bundle,
             qemu=qemu.absolute(),
             simulator=simulator,
             folder=report / "guests",
-            timeout_factor=options.timeout_factor * bundle.slowness,
+            timeout_factor=options.timeout_factor * bundle.slowness * busy,
             say=say,
             find_module=_module_finder(
                 options.kmod, "" if options.kernel is not None else bundle.name

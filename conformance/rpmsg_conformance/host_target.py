@@ -17,6 +17,18 @@ from rpmsg_conformance.results import CAPTURE, Evidence
 from rpmsg_conformance.verdicts import Outcome
 
 
+#: By how much deadlines grow at most on a machine that has much else to do.
+MOST_PATIENCE = 4.0
+
+
+def patience(load: float, processors: int) -> float:
+    """What to multiply deadlines with on a machine of this load average: 1 while it has time for a run.
+
+    A guest, its simulator and the suite take turns, so that together they are about one task of the load.
+    """
+    return min(MOST_PATIENCE, max(1.0, (load + 1) / processors))
+
+
 @dataclass
 class HostTarget:
     """Where links come from. Boots no guest before the first one is asked for.
