@@ -108,7 +108,8 @@ class HostTarget:
         self._booted += 1
         self._kernel_log_mark = None
         folder = self.folder / f"guest-{self._booted}"
-        self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor, device)
+        with processes.outliving():
+            self._guest = Guest(self.bundle, self.qemu, folder, self.timeout_factor, device)
         self._cold_guests.append(self._guest)
         self._guest.await_boot()
         if self._booted == 1:
@@ -168,6 +169,8 @@ class HostTarget:
 
         Without ``plug`` that is left to the caller.
         """
+        # A simulator may be there before the first guest, which has a folder of its own in it.
+        self.folder.mkdir(parents=True, exist_ok=True)
         try:
             return Link(
                 self.start_guest if self.cold else self.guest(),
