@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The message header, judged on its 16 bytes as they lay in guest memory."""
+"""The message header, judged on its 16 bytes as they lay in guest memory, and the integers of announcements."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from rpmsg_conformance.link import Channel, Link
 from rpmsg_conformance.sim import SimulatorClient, SimulatorError, decode_header
 
 VIRTIO_F_VERSION_1 = 1 << 32
+
+#: Address of the name service.
+NAME_SERVICE = 53
 
 #: Addresses and a length of which no two bytes are the same.
 SRC, DST, LENGTH = 0x01020304, 0x0A0B0C0D, 0x01E5
@@ -78,6 +81,38 @@ def test_header_received_is_taken_as_little_endian(
     if sent.header != wire:
         raise SimulatorError(f"the simulator sent the header {sent.header.hex()}")
     expect_equal("message in the guest", agent.receive(fd), b"x" * LENGTH)
+
+
+@pytest.mark.requirement("NS-023")
+def test_header_announcements_sent_are_little_endian(
+    modern_link: Link, sim: SimulatorClient, agent: AgentClient
+) -> None:
+    name = "rpmsg-raw"
+    mark = sim.mark()
+    modern_link.create_device(name, SRC, DST)
+    control = modern_link.open(modern_link.control_path(), "rdwr")
+    agent.call("rpmsg_release_dev", fd=control, name=name, src=SRC, dst=DST)
+    created, destroyed = sim.wait_events(2, "message", since=mark, dst=NAME_SERVICE)
+    padded = name.encode().ljust(32, b"\0")
+    addr, create, destroy = (bytes.fromhex(cell) for cell in ("04030201", "00000000", "01000000"))
+    expect_equal("CREATE on the wire", created.payload, padded + addr + create)
+    expect_equal("DESTROY on the wire", destroyed.payload, padded + addr + destroy)
+    expected = bytes.fromhex("04030201 35000000 00000000 2800 0000")
+    expect_equal("header of the CREATE on the wire", created.header, expected)
+
+
+@pytest.mark.requirement("NS-023")
+def test_header_announcements_received_are_taken_as_little_endian(
+    modern_link: Link, sim: SimulatorClient, agent: AgentClient
+) -> None:
+    name, gone, kept = b"rpmsg-raw".ljust(32, b"\0"), "0d0c0b0a", "0a0b0c0d"
+    for addr, flags in ((gone, "00000000"), (kept, "00000000"), (gone, "01000000")):
+        sim.send(src=DST, dst=NAME_SERVICE, data=name + bytes.fromhex(addr + flags))
+    # Messages are handled in their order: after this channel there is no more to come.
+    modern_link.announce()
+    channels = agent.channels(modern_link.device)
+    seen = {channel["dst"] for channel in channels if channel["dst"] in (DST, 0x0D0C0B0A)}
+    expect_equal("destinations of the channels left", seen, {0x0D0C0B0A})
 
 
 @pytest.mark.requirement("HD-003")
