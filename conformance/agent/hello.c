@@ -29,6 +29,8 @@ void hello_put(struct json_out *out)
 	json_out_u64(out, "version", PROTOCOL_VERSION);
 	json_out_cstring(out, "kernel", name.release);
 	json_out_cstring(out, "machine", name.machine);
+	json_out_cstring(out, "byte_order",
+			 __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "big" : "little");
 	json_out_i64(out, "pid", getpid());
 	json_out_u64(out, "time_ns", sys_now_ns());
 	if (failed_modules.length) {

@@ -10,7 +10,7 @@ from rpmsg_conformance.expect import expect, expect_equal
 from rpmsg_conformance.link import ADDRESS_ANY, RPMSG_DEVICES, Link
 from rpmsg_conformance.sim import SimulatorClient
 
-# Numbers of include/uapi/linux/rpmsg.h, and one that is none of them.
+# Numbers of include/uapi/linux/rpmsg.h as most machines have them, and one that is none of them.
 CREATE_EPT = 0x4028B501
 CREATE_DEV = 0x4028B503
 RELEASE_DEV = 0x4028B504

@@ -9,9 +9,9 @@ import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rpmsg_conformance import lies
+from rpmsg_conformance import ioctl_numbers, lies
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet, shorten
 from rpmsg_conformance.jsonlines import ConnectionLost, JsonLineConnection
 
@@ -224,9 +224,21 @@ class AgentClient:
         reply = self.call("poll", fds=[fd], events=list(events or ("in", "out")), timeout_ms=0)
         return sorted(str(name) for name in reply["revents"][0])
 
+    @property
+    def byte_order(self) -> Literal["little", "big"]:
+        """Of the integers in structs that are given to the guest's kernel."""
+        return "big" if (self._hello or {}).get("byte_order") == "big" else "little"
+
+    def ioctl_number(self, usual: int) -> int:
+        """The guest's number of an ioctl that has the number ``usual`` on most machines."""
+        return ioctl_numbers.on_machine(usual, str((self._hello or {}).get("machine")))
+
     def ioctl(self, fd: int, request: int, **params: Any) -> Reply:
-        """ioctl(2) with ``arg`` (a number), ``data`` (hex) or ``bad_pointer``."""
-        return self.try_call("ioctl", fd=fd, request=request, **params)
+        """ioctl(2) with ``arg`` (a number), ``data`` (hex) or ``bad_pointer``.
+
+        ``request`` as on most machines.
+        """
+        return self.try_call("ioctl", fd=fd, request=self.ioctl_number(request), **params)
 
     def poll_in(self, fd: int, timeout: float) -> bool:
         """Wait in the guest until the descriptor is readable; ``timeout`` in seconds."""
