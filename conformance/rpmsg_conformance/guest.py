@@ -18,6 +18,7 @@ from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import GuestDied, GuestWedged, NotApplicable, TargetUnreachable
 from rpmsg_conformance.jsonlines import ConnectionLost
 from rpmsg_conformance.qmp import QmpClient, QmpError
+from rpmsg_conformance.tree_nodes import TreeNodes
 
 AGENT_PORT = "org.rpmsg-testbench.agent"
 
@@ -74,6 +75,8 @@ class Bundle:
     hot_plug: bool = True
     """Whether a device can come and go while the guest runs; if not, each device has a guest of its
     own, which has it from the beginning."""
+    slots: str = "root-ports"
+    """Where such a device comes: one of SLOTS."""
     has_agent: bool = True
     """Whether the suite's agent runs in it; if not, only what is seen on the wire can be judged."""
     checks: frozenset[str] = frozenset()
@@ -86,6 +89,9 @@ class Bundle:
 
 #: Options by which a kernel notices its own mistakes: uses of freed memory, and sleeping where it must not.
 KERNEL_CHECKS: Final = ("KASAN", "DEBUG_ATOMIC_SLEEP")
+
+#: Places of a device that comes: behind root ports, or where a node of the device tree says (tree_nodes).
+SLOTS: Final = ("root-ports", "device-tree")
 
 #: The ways in which a guest can have its device.
 TRANSPORTS: Final = ("pci", "mmio")
@@ -135,6 +141,9 @@ def load_bundle(folder: Path, transport: str = "pci") -> Bundle:
     modules = [*fields["modules"], *fields.get("optional_modules", [])]
     known["modules"] = tuple(str(module) for module in modules)
     known["hot_plug"] = bool(fields.get("hot_plug", True))
+    known["slots"] = str(fields.get("slots", SLOTS[0]))
+    if known["slots"] not in SLOTS:
+        raise TargetUnreachable(f"{description}: unknown kind of slots: {known['slots']}")
     config = fields.get("config")
     if isinstance(config, dict):
         known["checks"] = frozenset(name for name in KERNEL_CHECKS if config.get(name) == "y")
@@ -231,6 +240,7 @@ class Guest:
         self._free_ports = list(range(ports))
         self._slot_control: dict[int, tuple[int, int]] = {}
         self._rescan_files: dict[int, str] = {}
+        self._tree = TreeNodes() if bundle.slots == "device-tree" else None
         self._next_device = 1
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -291,6 +301,8 @@ class Guest:
         except (QmpError, ConnectionLost) as error:
             raise GuestDied(f"{error}; {self.describe_end()}") from error
         self.agent.forget_hello()
+        if self._tree is not None:
+            self._tree.rebooting()
         self.agent.call("reboot")
 
     def await_reboot(self, timeout: float) -> None:
@@ -368,7 +380,7 @@ class Guest:
                 {
                     "driver": self.bundle.device,
                     "id": plugged.id,
-                    "bus": f"port{port}",
+                    **(self._tree.place(port) if self._tree else {"bus": f"port{port}"}),
                     "chardev": plugged.chardev,
                     **device.options,
                 },
@@ -401,8 +413,11 @@ class Guest:
     def take_away(self, plugged: Plugged) -> None:
         """Take a device from QEMU that the guest's kernel has let go of.
 
-        Raises GuestWedged and GuestDied.
+        One that QEMU would keep all the same stays until the guest ends. Raises GuestWedged and
+        GuestDied.
         """
+        if self._tree is not None and not self._tree.lets_go(plugged.port):
+            return
         mark = self.qmp.mark()
         try:
             self.qmp.execute("device_del", {"id": plugged.id})
@@ -434,11 +449,15 @@ class Guest:
 
     def _devices_behind(self, port: int) -> list[str]:
         """Addresses of the PCI devices behind a root port."""
+        if self._tree is not None:
+            return self._tree.devices(self.agent, port)
         names = self.agent.entries(self.port_folder(port))
         return [name for name in names if re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:00\.0", name)]
 
     def _rescan_file(self, port: int) -> str:
         """The file by which the bus behind a root port is scanned: all buses would take longer."""
+        if self._tree is not None:
+            return "/sys/bus/pci/rescan"
         if port not in self._rescan_files:
             buses = f"{self.port_folder(port)}/pci_bus"
             names = self.agent.entries(buses)
@@ -449,6 +468,10 @@ class Guest:
 
     def _switch_slot(self, port: int, on: bool) -> None:
         """Switch a slot's power and indicator, as a hot-plug driver would (PCIe 7.5.3.10)."""
+        if self._tree is not None:
+            if on:
+                self._tree.add(self.agent, port)
+            return
         offset, value_on, value_off = self.slot_control(port)
         # The agent has no lseek: a descriptor that was read up to the register stands there.
         fd = self.agent.open(f"{self.port_folder(port)}/config", "rdwr")
@@ -535,7 +558,8 @@ class Guest:
             argv += ["-chardev", f"socket,id=agent,fd={agent_fd}", "-device", serial]
             argv += ["-device", f"virtserialport,chardev=agent,name={AGENT_PORT}"]
         if self._cold_device is None:
-            return [*argv, *_root_ports(self._ports), *bundle.qemu_args]
+            ports = [] if self._tree is not None else _root_ports(self._ports)
+            return [*argv, *ports, *bundle.qemu_args]
         device = self._cold_device
         options = "".join(f",{name}={value}" for name, value in device.options.items())
         argv += ["-chardev", f"socket,id=sim0,path={device.socket_path}"]
