@@ -33,6 +33,7 @@ class Diagram(Protocol):
 COLOURS = ("#1f5fa8", "#d2691e", "#2e8b57")
 MARKERS = ("o", "s", "^")
 LIMIT_COLOUR = "#202020"
+LIMIT_STYLES = ("--", ":")
 
 #: From this ratio of the highest to the lowest on, labels would stand too close.
 MANY_DECADES = 2e4
@@ -65,7 +66,8 @@ def _draw_line(axes: Any, line: Line, number: int) -> None:
         return
     medians = [statistics.median(line.samples[x]) for x in points]
     if line.limit:
-        axes.plot(points, medians, color=LIMIT_COLOUR, linestyle="--", linewidth=2, label=f"limit: {line.label}")
+        style = LIMIT_STYLES[number % len(LIMIT_STYLES)]
+        axes.plot(points, medians, color=LIMIT_COLOUR, linestyle=style, linewidth=2, label=f"limit: {line.label}")
         return
     colour = COLOURS[number % len(COLOURS)]
     axes.plot(points, medians, color=colour, marker=MARKERS[number % len(MARKERS)], label=line.label)
@@ -75,10 +77,9 @@ def _draw_line(axes: Any, line: Line, number: int) -> None:
 
 
 def _draw_diagram(axes: Any, diagram: Diagram, scale: str, ticks: Sequence[int]) -> None:
-    ours = 0
-    for line in diagram.series:
-        _draw_line(axes, line, ours)
-        ours += not line.limit
+    for limit in (False, True):
+        for number, line in enumerate(line for line in diagram.series if line.limit == limit):
+            _draw_line(axes, line, number)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(ticks)
@@ -108,7 +109,7 @@ def draw(
     """One picture with the diagrams side by side; bands reach from the lowest to the highest sample."""
     _module("matplotlib").use("Agg")
     pyplot = _module("matplotlib.pyplot")
-    figure, row = pyplot.subplots(1, len(diagrams), figsize=(5.6 * len(diagrams), 6.0), squeeze=False)
+    figure, row = pyplot.subplots(1, len(diagrams), figsize=(5.6 * len(diagrams), 6.3), squeeze=False)
     for axes, diagram in zip(row[0], diagrams):
         ticks = sorted({x for line in diagram.series for x in line.samples})
         _draw_diagram(axes, diagram, scale, ticks)
