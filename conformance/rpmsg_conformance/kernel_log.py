@@ -29,6 +29,9 @@ _NAMED = 24
 #: "[ 12.3] <4> " as the agent's client writes it, and names in lines of a call trace.
 _PREFIX = re.compile(r"^\[\s*([0-9.]+)\] <\d> ?")
 _X86 = re.compile(r"^ (?:<TASK> )?(?!\? )([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?$")
+_POWERPC = re.compile(
+    r"^(?:\[[0-9a-f]{16}\] ){2}\.?([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?$"
+)
 _ARM = re.compile(r"^ ?(?:\[<[0-9a-f]+>\] \()?([A-Za-z_][\w.]*)(?: \[\w+\])?(?:\))? from ")
 
 #: What follows the first line when that says everything.
@@ -178,7 +181,7 @@ def _text(line: str) -> str:
 
 
 def _function(text: str) -> str | None:
-    for pattern in (_X86, _ARM):
+    for pattern in (_X86, _ARM, _POWERPC):
         if match := pattern.match(text):
             return match.group(1)
     return None

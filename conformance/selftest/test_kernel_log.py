@@ -32,6 +32,19 @@ X86 = """\
 [    1.100000] <6> nothing wrong here
 """.splitlines()
 
+POWERPC = """\
+[  916.600000] <4> ------------[ cut here ]------------
+[  916.639753] <4> WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:4817 __alloc_pages_noprof+0x6c/0x6ac
+[  916.639832] <4> Modules linked in: rpmsg_client_sample
+[  916.640293] <4> NIP [c000000000141efc] __alloc_pages_noprof+0x6c/0x6ac
+[  916.640353] <4> Call Trace:
+[  916.640360] <4> [c000000002047bc0] [c000000000141ecc] __alloc_pages_noprof+0x3c/0x6ac (unreliable)
+[  916.640474] <4> [c000000002047ca0] [c000000000248f7c] kzalloc_noprof.constprop.0+0x1c/0x30
+[  916.640503] <4> [c000000002047cc0] [c000000000248fc0] rpmsg_eptdev_write_iter+0x30/0x178
+[  916.640589] <4> [c000000002047e50] [c00000000000b370] system_call_vectored_common+0xf0/0x280
+[  916.640613] <4> --- interrupt: 3000 at 0x100543b8
+""".splitlines()
+
 
 def test_kernel_log_report_has_its_text_and_trace() -> None:
     (found,) = complaints(ARM)
@@ -46,6 +59,15 @@ def test_kernel_log_report_without_a_last_line_ends_with_its_trace() -> None:
     assert found.text == "BUG: scheduling while atomic: swapper/0/0/0x00010002"
     assert found.trace == ("__mutex_lock", "rpmsg_recv_done")
     assert "nothing wrong" not in "".join(found.lines)
+
+
+def test_kernel_log_report_of_a_powerpc_kernel_has_its_trace() -> None:
+    (found,) = complaints(POWERPC)
+    assert found.trace == (
+        "kzalloc_noprof.constprop.0",
+        "rpmsg_eptdev_write_iter",
+        "system_call_vectored_common",
+    )
 
 
 def test_kernel_log_two_reports_are_two() -> None:
