@@ -229,6 +229,10 @@ class AgentClient:
         """Of the integers in structs that are given to the guest's kernel."""
         return "big" if (self._hello or {}).get("byte_order") == "big" else "little"
 
+    def scaled_ms(self, seconds: float) -> int:
+        """A time for the guest to wait, in ms, as much longer as all deadlines are."""
+        return int(seconds * self._factor * 1000)
+
     def ioctl_number(self, usual: int) -> int:
         """The guest's number of an ioctl that has the number ``usual`` on most machines."""
         return ioctl_numbers.on_machine(usual, str((self._hello or {}).get("machine")))

@@ -86,6 +86,14 @@ class Bundle:
     qemu_args: tuple[str, ...] = ()
     """Further arguments for QEMU, after all others."""
 
+    @property
+    def processors(self) -> int:
+        """How many the guest has, as QEMU's -smp says."""
+        words = (*self.machine, *self.qemu_args)
+        given = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "-smp"]
+        count = re.match(r"(?:cpus=)?(\d+)", given[-1]) if given else None
+        return int(count.group(1)) if count else 1
+
 
 #: Options by which a kernel notices its own mistakes: uses of freed memory, and sleeping where it must not.
 KERNEL_CHECKS: Final = ("KASAN", "DEBUG_ATOMIC_SLEEP")

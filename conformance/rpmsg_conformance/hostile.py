@@ -52,6 +52,9 @@ COMES_SECONDS: Final = 5.0
 #: Seconds after which the message that has to come is sent once more, before scaling.
 NUDGE_SECONDS: Final = (0.5, 1.0)
 
+#: Seconds within which a processor that the agent does not run on has handled an interrupt, before scaling.
+SETTLE_SECONDS: Final = 0.05
+
 #: Takes a line for the report.
 Observe = Callable[[str], None]
 
@@ -120,10 +123,13 @@ def fill_buffers(link: Link, other: Channel) -> None:
 def settle(link: Link) -> None:
     """Return once the guest has dealt with what was sent, as far as it ever will by itself.
 
-    Its interrupt was raised before these commands came in, and goes before the agent.
+    Its interrupt was raised before these commands came in, and goes before the agent. With several
+    processors its thread may be on another one than the agent: no event tells that it has ended.
     """
     for _ in range(3):
         link.agent.call("ping")
+    if link.guest.bundle.processors > 1:
+        link.agent.call("sleep", ms=link.agent.scaled_ms(SETTLE_SECONDS))
 
 
 def free_buffers(link: Link, expected: int) -> int:

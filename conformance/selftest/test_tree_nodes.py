@@ -93,6 +93,20 @@ def test_guest_with_slots_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("machine", "count"), [([], 1), (["-smp", "2"], 2), (["-smp", "cpus=4,cores=2", "-m", "1"], 4)]
+)
+def test_guest_has_the_processors_that_its_machine_says(
+    machine: list[str], count: int, tmp_path: Path
+) -> None:
+    words = ("name", "arch", "kernel_release", "qemu", "append", "device", "package", "package_version")
+    description = {**dict.fromkeys(words, "x"), "machine": machine, "modules": [], "memory_mb": 64}
+    (tmp_path / "guest.json").write_text(json.dumps(description))
+    for name in ("kernel", "initramfs.cpio"):
+        (tmp_path / name).write_text("")
+    assert load_bundle(tmp_path).processors == count
+
+
+@pytest.mark.parametrize(
     ("usual", "there"),
     # RPMSG_CREATE_EPT_IOCTL, RPMSG_DESTROY_EPT_IOCTL, RPMSG_GET_OUTGOING_FLOWCONTROL: what gcc for each
     # architecture makes of include/uapi/linux/rpmsg.h.
