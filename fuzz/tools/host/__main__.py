@@ -137,7 +137,7 @@ def setup_from(
         work=work,
         findings=args.findings or Path("findings"),
         width=args.devices,
-        factor=args.timeout_factor * PATIENCE,
+        factor=args.timeout_factor * PATIENCE * bundle.slowness,
         avoid=args.avoid == "known",
         shrink_seconds=args.shrink_seconds,
     )
@@ -219,6 +219,7 @@ def as_json(tally: Tally) -> dict[str, object]:
         "boot_seconds": tally.boot_seconds,
         "deaf": tally.deaf,
         "skipped": tally.skipped,
+        "unsteady": tally.unsteady,
         "known": dict(tally.known),
         "again": dict(tally.again),
         "new": tally.new,

@@ -75,6 +75,7 @@ class Tally:
     boot_seconds: float = 0.0
     skipped: int = 0
     deaf: int = 0  #: links that were, for whatever reason
+    unsteady: int = 0  #: of links, not seen again
     known: Counter[str] = field(default_factory=Counter)
     again: Counter[str] = field(default_factory=Counter)  #: new ones, how often
     new: list[str] = field(default_factory=list)  #: folders
@@ -101,6 +102,9 @@ class Campaign:
         self._queue = deque(corpus)
         self._say = say
         self._rig: Rig | None = None
+        #: The next guest boots while this one is tried, as long as most trials are to cost one.
+        self._spare: Rig | None = None
+        self._shrinking = False
         self._history: deque[list[bytes]] = deque(maxlen=HISTORY)
         self._seen: set[str] = set()
         self._guest_rounds = 0
@@ -118,12 +122,13 @@ class Campaign:
                 self._batch([self._next() for _ in range(width)])
         finally:
             self.close()
+            self._drop_spare()
 
     def replay(self, lists: Sequence[bytes]) -> tuple[list[str], list[str]]:
         """Carry out lists in a fresh guest, one after the other; what was found, and the log."""
         found: dict[str, None] = {}
         log: list[str] = []
-        self._fresh()
+        self._fresh().speak_up()
         for data in lists:
             result = self._round([data])
             log += result.log
@@ -139,6 +144,13 @@ class Campaign:
         if self._rig is not None:
             self._rig.stop()
             self._rig = None
+
+    def _drop_spare(self) -> None:
+        self._shrinking = False
+        if self._spare is not None:
+            self._spare.stop()
+            self._spare = None
+            self.tally.guests -= 1
 
     # ---- lists
 
@@ -180,24 +192,33 @@ class Campaign:
         """A guest that nothing was done to yet."""
         self.close()
         setup = self.setup
-        self.tally.guests += 1
         started = time.monotonic()
-        folder = setup.work / f"guest-{self.tally.guests % 4}"
-        self._rig = rig = Rig(setup.bundle, setup.qemu, setup.device, folder, setup.width, setup.factor)
+        self._rig = rig = self._spare or self._started()
+        self._spare = self._started() if self._shrinking else None
         try:
             rig.boot()
         except Lost as error:
             raise TargetUnreachable(f"guest {setup.bundle.name} is lost before any attack: {error}") from None
+        if self._shrinking:
+            rig.speak_up()
         self.tally.boot_seconds += time.monotonic() - started
         self._history.clear()
         self._guest_rounds = 0
         return rig
 
-    def _round(self, lists: Sequence[bytes]) -> Round:
+    def _started(self) -> Rig:
+        """A guest that boots."""
+        setup = self.setup
+        self.tally.guests += 1
+        folder = setup.work / f"guest-{self.tally.guests % 4}"
+        return Rig(setup.bundle, setup.qemu, setup.device, folder, setup.width, setup.factor)
+
+    def _round(self, lists: Sequence[bytes], wait: bool = True) -> Round:
+        """Carry lists out side by side; ``wait`` for a kernel that is lost to say why."""
         rig = self._rig or self._fresh()
         result = rig.run(lists, [judge.deafness(self._items(data)) is None for data in lists])
         if result.lost is not None:
-            result.log += rig.last_words()
+            result.log += rig.last_words(wait)
             self.close()
         return result
 
@@ -243,7 +264,14 @@ class Campaign:
         self._told.add(name)
         self._say(f"found: {name}; looking for the shortest list")
         history = [data for batch in self._history for data in batch]
+        self._shrinking = name not in judge.OF_A_LINK
         finding = self._shortest(name, [lists[number] for number in numbers], lists, history, result)
+        self._drop_spare()
+        if finding is None:
+            self.tally.unsteady += 1
+            self._told.discard(name)
+            self._say("  not seen again")
+            return
         entry = self.setup.known.find(name, self._items(finding.data))
         if entry is not None:
             self.tally.known[entry.requirement or name] += 1
@@ -265,17 +293,21 @@ class Campaign:
         beside: Sequence[bytes],
         before: Sequence[bytes],
         first: Round,
-    ) -> Finding:
-        """The shortest list, alone in a guest, that shows a finding; else those that it came with."""
+    ) -> Finding | None:
+        """The shortest list, alone in a guest, that shows a finding; else those that it came with.
+
+        None when it is one of a link, and is not seen again: such a guest was slow.
+        """
         deadline = time.monotonic() + self.setup.shrink_seconds
         evidence = first
+        tried: dict[bytes, bool] = {}
 
         def shows(lists: Sequence[bytes], at_once: bool = False) -> bool:
             nonlocal evidence
             if time.monotonic() > deadline:
                 return False
             for batch in [list(lists)] if at_once else [[data] for data in lists]:
-                result = self._round(batch)
+                result = self._round(batch, wait=name != first.lost)
                 if name in judge.findings(result, [self._items(data) for data in batch]):
                     evidence = result
                     if name not in judge.OF_A_LINK:
@@ -286,33 +318,34 @@ class Campaign:
                     break
             return False
 
+        def found(data: bytes, shown: str, others: Sequence[bytes] = ()) -> Finding:
+            lost = f"{evidence.lost}: {evidence.detail}" if evidence.lost else ""
+            return Finding(name, data, evidence.log or first.log, lost, shown, others)
+
         def alone(data: bytes) -> bool:
-            return shows([data])
+            if data not in tried:
+                tried[data] = shows([data])
+            return tried[data]
 
         self.close()
         for data in suspects:
             if alone(data):
                 small = shrink_list(self.setup.schema, data, alone)
-                return self._finding(name, small, evidence, "shown by this list alone, in a fresh guest")
+                return found(small, "shown by this list alone, in a fresh guest")
         self.close()
         if len(beside) > 1 and shows(beside, at_once=True):
             left = fewest(list(beside), lambda some: shows(some, at_once=True))
-            how = "shown by these lists side by side"
-            return self._finding(name, left[0], evidence, how, left[1:])
+            return found(left[0], "shown by these lists side by side", left[1:])
         self.close()
         sequence = [*before, *beside]
         if shows(sequence):
             left = fewest(sequence, shows)
-            return self._finding(name, left[0], evidence, "shown by these lists in this order", left[1:])
+            return found(left[0], "shown by these lists in this order", left[1:])
         self.close()
+        if name in judge.OF_A_LINK:
+            return None
         how = "seen once, and not again by its list alone, with those beside it, or after those before it"
-        return self._finding(name, suspects[0], first, how, [*beside])
-
-    def _finding(
-        self, name: str, data: bytes, seen: Round, shown: str, others: Sequence[bytes] = ()
-    ) -> Finding:
-        lost = f"{seen.lost}: {seen.detail}" if seen.lost else ""
-        return Finding(name, data, seen.log, lost, shown, others)
+        return found(suspects[0], how, beside)
 
 
 def read_corpus(folder: Path, schema: Schema) -> list[bytes]:

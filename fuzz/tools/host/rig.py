@@ -115,6 +115,10 @@ class Rig:
         self._watches = reply.ok
         self._read_log()
 
+    def speak_up(self) -> None:
+        """Have the kernel write all of its log to the console, which takes long, and outlives it."""
+        self.guest.agent.write_file("/proc/sys/kernel/printk", "8")
+
     def run(self, lists: Sequence[bytes], deaf: Sequence[bool]) -> Round:
         """One round for each of the lists, side by side; at most ``width`` of them.
 
@@ -135,13 +139,13 @@ class Rig:
             result.lost = "guest died"
         return result
 
-    def last_words(self) -> list[str]:
+    def last_words(self, wait: bool) -> list[str]:
         """What the console of a guest that was lost says, as lines of a kernel's log.
 
-        A kernel that looks for tasks that hang is given the time to find one.
+        With ``wait`` a kernel that looks for tasks that hang is given the time to find one.
         """
         started = len(self.guest.console_tail(CONSOLE_LINES))
-        if self._watches and self.guest.alive:
+        if wait and self._watches and self.guest.alive:
             deadline = time.monotonic() + 2.5 * HUNG_SECONDS
             while time.monotonic() < deadline:
                 lines = self.guest.console_tail(CONSOLE_LINES)
