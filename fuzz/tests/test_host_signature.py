@@ -87,9 +87,24 @@ LOCKDEP = """\
 [    7.000014]  rpmsg_create_channel+0x2f/0x80"""
 
 
+ATOMIC = """\
+[   38.770000] BUG: sleeping function called from invalid context at kernel/locking/rtmutex_api.c:516
+[   38.770001] in_atomic(): 0, irqs_disabled(): 0, non_block: 0, pid: 36, name: irq/10-virtio1
+[   38.770002] Call Trace:
+[   38.770003]  <TASK>
+[   38.770004]  dump_stack_lvl+0x5d/0x80
+[   38.770005]  __might_resched+0x1f1/0x290
+[   38.770006]  mutex_lock_nested+0x30/0x80
+[   38.770007]  rpmsg_recv_done+0x8b/0x1a0
+[   38.770008]  vring_interrupt+0x66/0xa0
+[   38.770009]  vp_interrupt+0x50/0x70
+[   38.770010]  irq_forced_thread_fn+0x21/0x9b"""
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        pytest.param(ATOMIC, ["sleep in atomic context in vring_interrupt"], id="sleep-in-interrupt"),
         pytest.param(KASAN, ["KASAN slab-use-after-free in rpmsg_recv_single"], id="kasan"),
         pytest.param(NULL_X86, ["NULL dereference in rpmsg_ns_cb"], id="oops-x86"),
         pytest.param(NULL_ARM, ["NULL dereference in rpmsg_destroy_ept"], id="oops-arm"),

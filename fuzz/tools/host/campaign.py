@@ -345,7 +345,7 @@ class Campaign:
         if name in judge.OF_A_LINK:
             return None
         how = "seen once, and not again by its list alone, with those beside it, or after those before it"
-        return found(suspects[0], how, beside)
+        return found(suspects[0], how, [data for data in beside if data is not suspects[0]])
 
 
 def read_corpus(folder: Path, schema: Schema) -> list[bytes]:

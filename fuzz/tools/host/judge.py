@@ -39,7 +39,7 @@ def findings(seen: Round, lists: Sequence[Sequence[Item]]) -> dict[str, list[int
     """Signatures of a round, and the numbers of the lists that each may come from."""
     everybody = list(range(len(lists)))
     found: dict[str, list[int]] = {name: everybody for name in signature.all_of(seen.log)}
-    if seen.lost is not None and not found:
+    if seen.lost is not None and not any(name.startswith(signature.FATAL) for name in found):
         found[seen.lost] = everybody
     for number, what in enumerate(seen.seen):
         if what.leaked:

@@ -16,6 +16,9 @@ from fuzz.tools.project import Problem
 #: Entries of a ring that come from no buffer, or come twice: a kernel gives such a queue up.
 RING_LIES = ("used", "again", "index", "scribble", "notify")
 
+#: The shape that every list has.
+ANY = "any"
+
 HEADER = 16
 NAME = 32
 NS_MESSAGE = 40
@@ -101,13 +104,9 @@ def _no_name_service(item: Item) -> bool:
     return item.operation.name == "offer" and bool(value(item, "without") & 1)
 
 
-def _any(item: Item) -> bool:
-    return True
-
-
 #: What an entry's `when` may name: a list has at least one operation of which this holds.
 SHAPES: dict[str, Callable[[Item], bool]] = {
-    "any": _any,
+    ANY: lambda item: True,
     "withdraws-rpmsg_ns": _withdraws_name_service,
     "withdraws-rpmsg_ctrl": lambda item: _withdraws(item, b"rpmsg_ctrl"),
     "announces-rpmsg-client-sample": _announces_sample,
@@ -123,7 +122,7 @@ SHAPES: dict[str, Callable[[Item], bool]] = {
 
 def has(items: Sequence[Item], shape: str) -> bool:
     """Whether an operation of a list has a shape."""
-    return any(SHAPES[shape](item) for item in items)
+    return shape == ANY or any(SHAPES[shape](item) for item in items)
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def load(path: Path, guest: str) -> Known:
             entry = Entry(
                 requirement=str(fields.pop("requirement", "")),
                 signature=re.compile(fields.pop("signature")),
-                when=fields.pop("when", "any"),
+                when=fields.pop("when", ANY),
                 kills=bool(fields.pop("kills", False)),
                 guests=tuple(fields.pop("guests", ())),
                 note=str(fields.pop("note")),

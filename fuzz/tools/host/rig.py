@@ -17,6 +17,7 @@ from pathlib import Path
 from rpmsg_conformance.expect import GuestDied, GuestWedged, Unmet
 from rpmsg_conformance.guest import Bundle, Device, Guest, Plugged
 from rpmsg_conformance.jsonlines import ConnectionLost
+from rpmsg_conformance.kernel_log import complaints
 from rpmsg_conformance.qmp import QmpError
 
 from fuzz.tools.host.device import Devices
@@ -44,6 +45,10 @@ CONSOLE_LINES = 400
 #: After so many seconds a kernel that watches for them complains of a task that hangs.
 HUNG_FILE = "/proc/sys/kernel/hung_task_timeout_secs"
 HUNG_SECONDS = 4
+
+#: How a guest is lost. Where it is noticed that one hangs is chance, and goes into the detail only.
+DIED = "guest died"
+HANGS = "guest hangs"
 
 #: What the bystander says.
 ALIVE = b"alive?"
@@ -109,7 +114,7 @@ class Rig:
         self.devices.ask("announce", number, address)
         path = self._channels([(number, address)], [5 * CHANNEL_SECONDS])[0]
         if path is None:
-            raise Lost("no channel", "the guest made none for the bystander, which is polite")
+            raise Lost(HANGS, "the guest made none for the bystander, which is polite")
         self._bystander = self.guest.agent.open(path)
         reply = self.guest.agent.write_file(HUNG_FILE, str(HUNG_SECONDS))
         self._watches = reply.ok
@@ -130,13 +135,13 @@ class Rig:
         except Lost as error:
             result.lost, result.detail = error.how, error.detail
         except (GuestDied, ConnectionLost) as error:
-            result.lost, result.detail = "guest died", str(error)
+            result.lost, result.detail = DIED, str(error)
         except (GuestWedged, Unmet) as error:
-            result.lost, result.detail = "guest does not answer", str(error)
+            result.lost, result.detail = HANGS, str(error)
         except QmpError as error:
             result.lost, result.detail = "QEMU refuses", str(error)
         if result.lost is not None and not self.guest.alive:
-            result.lost = "guest died"
+            result.lost = DIED
         return result
 
     def last_words(self, wait: bool) -> list[str]:
@@ -194,6 +199,10 @@ class Rig:
         self._unplug(plugged)
         clock.lap("unplug")
         result.log = self._read_log()
+        if complaints(result.log):
+            # One that is still being written has an end, too.
+            self.guest.agent.call("ping")
+            result.log += self._read_log()
         clock.lap("log")
 
     def _attack(self, number: int, seen: Seen) -> None:
@@ -209,8 +218,8 @@ class Rig:
                 seen.skipped = int(words[1])
                 return
             elif words[0] == "gone":
-                raise Lost("device dropped", f"QEMU let go of device {number} during the attack")
-        raise Lost("attack stuck", f"device {number} had not done its list in time")
+                raise Lost(DIED, f"QEMU let go of device {number} during the attack")
+        raise Lost(HANGS, f"device {number} had not done its list in time")
 
     def _probe(self, numbers: Sequence[int], deaf: Sequence[bool], result: Round) -> None:
         """Whether a fresh channel comes and answers, on each link that was attacked."""
@@ -253,12 +262,12 @@ class Rig:
         read = agent.submit("read", fd=self._bystander, len=70000)
         reply = written.wait()
         if not reply.ok:
-            raise Lost("another link fails", f"the bystander's channel: {reply.describe()}")
+            raise Lost(HANGS, f"the bystander's channel: {reply.describe()}")
         reply = read.wait(10)
         if not reply.ok:
-            raise Lost("another link is deaf", f"the bystander's channel: {reply.describe()}")
+            raise Lost(HANGS, f"the bystander's channel: {reply.describe()}")
         if bytes.fromhex(reply["data"]) != text:
-            raise Lost("another link is wrong", f"sent {text!r}, read {reply['data'][:200]}")
+            raise Lost("another link gets other bytes", f"sent {text!r}, read {reply['data'][:200]}")
 
     def _plug(self, numbers: Sequence[int]) -> list[Plugged]:
         return self.guest.plug_all([(n, Device(self.devices.path(n), RING)) for n in numbers])
@@ -267,7 +276,7 @@ class Rig:
         try:
             self.guest.unplug_all(plugged)
         except GuestWedged as error:
-            raise Lost("removal stuck", str(error)) from error
+            raise Lost(HANGS, f"removal: {error}") from error
 
     def _next_address(self) -> int:
         self._address += 1

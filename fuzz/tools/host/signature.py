@@ -52,6 +52,13 @@ _KINDS = (
     (re.compile(r"WARNING: "), "WARNING"),
 )
 
+#: Kinds that are one and the same finding wherever in a virtqueue's interrupt it is that something sleeps.
+SLEEPS = ("sleep within RCU", "sleep in atomic context", "lockdep wait context")
+INTERRUPT = "vring_interrupt"
+
+#: Beginnings of signatures after which a guest may be lost, so that its loss is no further finding.
+FATAL = ("KASAN", "KFENCE", "BUG", "NULL", "page fault", "general protection", "panic", "hung task", "RCU stall", "soft")
+
 #: Functions that report or wait, and say nothing of where.
 _REPORTERS = re.compile(
     r"^(_*dump_stack\w*|show_stack|_*warn\w*|report_bug|handle_bug|exc_\w+|asm_\w+|die|oops_\w+|print_\w+|"
@@ -73,6 +80,8 @@ def of(complaint: Complaint) -> str:
             break
     else:
         kind = re.sub(r"\b0x[0-9a-f]+|\d+", "#", complaint.text)[:60]
+    if kind in SLEEPS and {INTERRUPT, "irq_forced_thread_fn"} <= set(complaint.trace):
+        return f"{kind} in {INTERRUPT}"
     return f"{kind} in {_function(text, complaint.trace)}"
 
 
