@@ -58,6 +58,19 @@ WARNING = """\
 [    5.600006]  __rpmsg_create_ept+0x77/0x140
 [    5.600007] ---[ end trace 0000000000000000 ]---"""
 
+DEADLOCK = """\
+[   23.790000] ------------[ cut here ]------------
+[   23.790000] rtmutex deadlock detected
+[   23.790000] WARNING: CPU: 0 PID: 32 at kernel/locking/rtmutex.c:1685 __rt_mutex_slowlock_locked.constprop.0+0xce/0x108
+[   23.790000] RIP: 0010:__rt_mutex_slowlock_locked.constprop.0+0xce/0x108
+[   23.790000] Call Trace:
+[   23.790000]  <TASK>
+[   23.790000]  ? rcu_segcblist_inc_len+0x12/0x14
+[   23.790000]  rt_mutex_slowlock.constprop.0+0x42/0x86
+[   23.790000]  mutex_lock+0x22/0x25
+[   23.790000]  virtio_rpmsg_destroy_ept+0x4b/0x69
+[   23.790000] ---[ end trace 0000000000000000 ]---"""
+
 HUNG = """\
 [   60.000001] INFO: task irq/10-virtio2:71 blocked for more than 4 seconds.
 [   60.000002]       Not tainted 6.12.107 #1
@@ -109,6 +122,7 @@ ATOMIC = """\
         pytest.param(NULL_X86, ["NULL dereference in rpmsg_ns_cb"], id="oops-x86"),
         pytest.param(NULL_ARM, ["NULL dereference in rpmsg_destroy_ept"], id="oops-arm"),
         pytest.param(WARNING, ["WARNING in idr_alloc"], id="warning"),
+        pytest.param(DEADLOCK, ["WARNING in virtio_rpmsg_destroy_ept"], id="parts-of-functions"),
         pytest.param(HUNG, ["hung task in __rpmsg_destroy_ept"], id="hung-task"),
         pytest.param(LOCKDEP, ["lockdep circular in rpmsg_create_channel"], id="lockdep"),
         pytest.param("[    1.0] virtio_rpmsg_bus virtio0: rpmsg host is online", [], id="nothing"),

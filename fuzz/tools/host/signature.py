@@ -117,10 +117,10 @@ def _bare(line: str) -> str:
 
 
 def _function(text: str, trace: Sequence[str]) -> str:
-    for pattern in _AT:
-        if (match := pattern.search(text)) and not _REPORTERS.match(match[1]):
-            return match[1]
-    for name in trace:
-        if not _REPORTERS.match(name):
-            return name
+    named = [match[1] for pattern in _AT if (match := pattern.search(text))]
+    for name in [*named, *trace]:
+        # What a compiler adds to the name of a part or a copy says nothing.
+        plain = re.sub(r"\.(constprop|isra|part|cold|lto_priv)\b.*", "", name)
+        if not _REPORTERS.match(plain):
+            return plain
     return "an unknown function"
