@@ -168,28 +168,56 @@ void corpus_sort(struct corpus *corpus)
 	qsort(corpus->inputs, corpus->count, sizeof(*corpus->inputs), by_size);
 }
 
+static void add_list(struct corpus *corpus, const struct oplist *list)
+{
+	uint8_t data[512];
+
+	(void)corpus_add(corpus, data, oplist_write(list, &session_schema, data, sizeof(data)),
+			 false);
+}
+
+/* All bodies begin with the fields, those that are left out are zero. */
+#define ITEM(code, ...)                                                                            \
+	((struct oplist_item){code, sizeof((const uint8_t[]){__VA_ARGS__}),                        \
+			      (const uint8_t[]){__VA_ARGS__}})
+#define HANDSHAKE ITEM(SESSION_HANDSHAKE, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 8)
+#define TURNS ITEM(SESSION_TURNS, 2)
+#define TAKE ITEM(SESSION_TAKE, 0)
+
+/* A message in two descriptors that the guest writes by hand. */
+static void add_chain(struct corpus *corpus)
+{
+	const struct oplist list = {
+		.count = 10,
+		.items = {HANDSHAKE, TURNS, TAKE,
+			  ITEM(SESSION_DESC, 1, 0, 0, 0x40, 0, 0x40, 0, 0, 0, 0, 16, 0, 0, 0, 1, 0,
+			       1, 0),
+			  ITEM(SESSION_DESC, 1, 1, 0, 0x50, 0, 0x40, 0, 0, 0, 0, 8, 0, 0, 0),
+			  ITEM(SESSION_WRITE, 0, 0x40, 1, 4, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 8),
+			  ITEM(SESSION_AVAIL, 1, 0, 0, 0), ITEM(SESSION_INDEX, 1, 1, 0),
+			  ITEM(SESSION_KICK, 1, 1), TURNS},
+	};
+
+	add_list(corpus, &list);
+}
+
 /* A handshake, buffers, messages to the addresses that stacks like, and what came back. */
 void corpus_add_builtin(struct corpus *corpus)
 {
 	static const uint32_t addresses[] = {1024, 1025, 53, 0, 0x1e};
-	uint8_t hand[13] = {[8] = 4, [9] = 4, [10] = 8}, count[1] = {2}, queue[1] = {0};
-	uint8_t message[8 + 40] = {0};
-	struct oplist list = {.count = 6};
-	uint8_t data[256];
+	uint8_t message[8 + 40] = {0, 4};
+	struct oplist list = {
+		.count = 6,
+		.items = {HANDSHAKE, TURNS, TAKE, {SESSION_MESSAGE, 0, message}, TURNS, TAKE}};
 
-	list.items[0] = (struct oplist_item){SESSION_HANDSHAKE, 12, hand};
-	list.items[1] = (struct oplist_item){SESSION_TURNS, sizeof(count), count};
-	list.items[2] = (struct oplist_item){SESSION_TAKE, sizeof(queue), queue};
-	list.items[3] = (struct oplist_item){SESSION_MESSAGE, sizeof(message), message};
-	list.items[4] = list.items[1];
-	list.items[5] = list.items[2];
 	memcpy(message + 8, "channel", 8);
-	message[1] = 4;
-	for (unsigned int i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		memcpy(message + 4, &addresses[i], 4);
-		(void)corpus_add(corpus, data,
-				 oplist_write(&list, &session_schema, data, sizeof(data)), false);
+	for (unsigned int i = 0; i < 2 * sizeof(addresses) / sizeof(addresses[0]); i++) {
+		/* With a payload that may be an announcement, and with none. */
+		list.items[3].size = i % 2 == 0 ? sizeof(message) : 8;
+		memcpy(message + 4, &addresses[i / 2], 4);
+		add_list(corpus, &list);
 	}
+	add_chain(corpus);
 }
 
 /* ---- new inputs --------------------------------------------------------------------------- */

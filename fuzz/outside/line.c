@@ -15,6 +15,7 @@
 #define PAUSE_MS 2    /* between two attempts, when nobody tells when the next is worth it */
 #define ABUSED_PART 4 /* of the limit: for an answer on a connection that was abused */
 #define UNMEASURED_MS 20
+#define ENOUGH_PART 4
 #define FIRST_PAUSE_NS 50000
 #define MAX_PAUSES 32	 /* some 25 ms in all */
 #define MOST INT64_C(10) /* limits at the most, however little it runs */
@@ -325,7 +326,8 @@ static void wait_any(struct line *line, short events, int64_t until)
  */
 struct patience {
 	int64_t start, until, most;
-	uint64_t waited; /* for a processor, until it was looked at last */
+	uint64_t enough; /* milliseconds on a processor: more is not needed for an answer */
+	struct victim_times first, last;
 	bool measured;
 };
 
@@ -333,27 +335,39 @@ static struct patience patience(int ms)
 {
 	int64_t now = now_ms();
 
-	return (struct patience){.start = now, .until = now + ms, .most = now + MOST * ms};
+	return (struct patience){.start = now,
+				 .until = now + ms,
+				 .most = now + MOST * ms,
+				 .enough = (uint64_t)ms / ENOUGH_PART};
+}
+
+/* The limit is reached: was the back-end kept from answering? Then it gets more. */
+static bool is_excused(struct line *line, struct patience *patience, int64_t now)
+{
+	struct victim_times times = victim_times(line->victim);
+	uint64_t waited = times.waited - patience->last.waited;
+
+	if (!patience->measured || now >= patience->most || waited == 0 ||
+	    times.waited < patience->last.waited ||
+	    times.ran - patience->first.ran >= patience->enough)
+		return false;
+	patience->until = now + (int64_t)waited;
+	patience->last = times;
+	return true;
 }
 
 /* Return: false when the time is over. */
 static bool wait_within(struct line *line, short events, struct patience *patience)
 {
 	int64_t now = now_ms(), first = patience->start + UNMEASURED_MS;
-	uint64_t waited;
 
 	/* Most answers come so soon that it is not worth looking. */
 	if (!patience->measured && now >= first) {
-		patience->waited = victim_waited_ms(line->victim);
+		patience->first = patience->last = victim_times(line->victim);
 		patience->measured = true;
 	}
-	if (now >= patience->until) {
-		waited = victim_waited_ms(line->victim);
-		if (!patience->measured || waited <= patience->waited || now >= patience->most)
-			return false;
-		patience->until = now + (int64_t)(waited - patience->waited);
-		patience->waited = waited;
-	}
+	if (now >= patience->until && !is_excused(line, patience, now))
+		return false;
 	wait_any(line, events,
 		 !patience->measured && first < patience->until ? first : patience->until);
 	return true;

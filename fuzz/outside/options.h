@@ -18,6 +18,7 @@ struct options {
 	uint64_t seed;
 	bool seed_set;
 	uint32_t jobs;
+	uint32_t stop_after; /* findings; 0: no limit */
 	uint32_t limit_ms;
 	double shrink_seconds; /* for one finding */
 	bool may_exit, no_rules, no_seeds, help;

@@ -23,13 +23,12 @@ static bool fewer_items(struct oplist *list, shrink_fn *shows, void *ctx)
 {
 	static struct oplist trial;
 	unsigned int size = list->count / 2 != 0 ? list->count / 2 : 1;
-	bool removed = true;
 
-	while (size > 1 || removed) {
+	for (;;) {
 		/* From the end: what comes after the cause goes first. */
 		unsigned int at = list->count;
+		bool removed = false;
 
-		removed = false;
 		while (at > 0) {
 			unsigned int count = size < at ? size : at;
 			int answer;
@@ -44,10 +43,10 @@ static bool fewer_items(struct oplist *list, shrink_fn *shows, void *ctx)
 			*list = trial;
 			removed = true;
 		}
-		if (size > 1)
-			size /= 2;
+		if (size == 1 && !removed)
+			return true;
+		size = size > 1 ? size / 2 : 1;
 	}
-	return true;
 }
 
 /* Try an item with another body; it stays when the list still shows it. */
@@ -122,4 +121,6 @@ void shrink(const struct oplist_schema *schema, struct oplist *list, shrink_fn *
 		if (!shorter_tail(schema, list, i, shows, ctx) ||
 		    !plainer_fields(schema, list, i, shows, ctx))
 			return;
+	/* An operation that has become plain may be one that is not needed any more. */
+	(void)fewer_items(list, shows, ctx);
 }

@@ -258,15 +258,15 @@ static bool read_about(int fd, char *text, size_t room)
 	return true;
 }
 
-uint64_t victim_waited_ms(const struct victim *victim)
+struct victim_times victim_times(const struct victim *victim)
 {
-	unsigned long long run, waited;
+	unsigned long long ran, waited;
 	char text[128];
 
 	if (!read_about(victim->schedule_fd, text, sizeof(text)) ||
-	    sscanf(text, "%llu %llu", &run, &waited) != 2)
-		return 0;
-	return waited / 1000000;
+	    sscanf(text, "%llu %llu", &ran, &waited) != 2)
+		return (struct victim_times){0};
+	return (struct victim_times){.ran = ran / 1000000, .waited = waited / 1000000};
 }
 
 bool victim_sleeps(const struct victim *victim)

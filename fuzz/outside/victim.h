@@ -102,15 +102,21 @@ bool victim_read(struct victim *victim);
  */
 void victim_identify(struct victim *victim, pid_t server);
 
+/* Milliseconds in the life of a process. */
+struct victim_times {
+	uint64_t ran;	 /* on a processor */
+	uint64_t waited; /* for one */
+};
+
 /**
- * victim_waited_ms() - how long it has waited for a processor
+ * victim_times() - how much of a processor it had
  * @victim: victim
  *
  * Source: Linux Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
  *
- * Return: milliseconds in its life; 0 when that is not known.
+ * Return: times, of its first thread; zero when they are not known.
  */
-uint64_t victim_waited_ms(const struct victim *victim);
+struct victim_times victim_times(const struct victim *victim);
 
 /**
  * victim_sleeps() - does its first thread wait for something to happen?
