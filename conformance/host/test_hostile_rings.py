@@ -124,6 +124,8 @@ def use_ring(
     if queue == 1:
         # Until each send buffer was used once the host does not look for used ones.
         talk.go_around()
+    # An index that goes back is behind the host only when it has taken all that came before.
+    expect_equal("receive buffers given back", free_buffers(link, link.buffers), link.buffers)
     mark = arm(link, name, arg=queue)
     works = talk.exchange()
     fired(link, name, mark)
