@@ -170,7 +170,7 @@ for polled_size in (16, 496):
 
 def one_way(mode: str, name: str) -> Measure:
     """496 bytes one way, batched."""
-    service = "sink" if mode == "sink" else "source=source,size=496,rate=4294967295"
+    service = "sink=sink" if mode == "sink" else "source=source,size=496,rate=4294967295"
 
     def measure(context: Context) -> Sample:
         machine = context.machine

@@ -317,7 +317,10 @@ static int start_front_ends(struct daemon *daemon)
 	for (struct instance *i = daemon->registry.first; i; i = i->next) {
 		int ret;
 
-		instance_poll(i, daemon->options->poll);
+		if (daemon->options->poll_given)
+			instance_poll(i, daemon->options->poll, true);
+		else
+			instance_poll(i, SPIN_CAREFUL_NS, false);
 		ret = instance_start(i, &daemon->loop, daemon->options->once, &instance_ops,
 				     daemon);
 

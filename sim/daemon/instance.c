@@ -55,6 +55,7 @@ static int end_session(struct instance *instance, const char *reason)
 	instance->watch = NULL;
 	close(instance->fd);
 	instance->fd = -1;
+	instance->registry->connected--;
 	instance->memory_lost = 0;
 	instance->life_asked = 0;
 
@@ -186,6 +187,7 @@ static void on_connection(void *ctx, int fd)
 		return;
 	}
 	instance->fd = fd;
+	instance->registry->connected++;
 	listener_pause(&instance->listener);
 	log_info("%s: front-end connected", instance->name);
 	events_connected(&instance->registry->events, instance->name);

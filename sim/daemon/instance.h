@@ -21,6 +21,7 @@
 #include "remote/service.h"
 #include "vhost/backend.h"
 #include "vhost/socket.h"
+#include "virtio/spin.h"
 
 /* Messages of the remote in one turn of the loop; vhost-user messages in one turn. */
 #define INSTANCE_RUN_BUDGET 256
@@ -35,11 +36,11 @@ struct instance_kick {
 
 /* Looking at the queues before sleeping; times in nanoseconds. */
 struct instance_poll {
-	uint64_t longest; /* 0: not at all */
-	uint64_t wait;	  /* that is worth while at present */
+	struct spin spin;
 	uint64_t last_work;
 	uint64_t slept_at; /* 0: not yet */
 	bool awake;
+	bool looked; /* in vain, since the last work */
 };
 
 struct instance_ops {
@@ -130,8 +131,9 @@ int instance_start(struct instance *instance, uv_loop_t *loop, bool once,
  * instance_poll() - look at the queues for a while before sleeping
  * @instance: instance
  * @longest: nanoseconds at the most; 0: sleep at once, as it does unless told otherwise
+ * @eager: begin with that; else only where it has been seen to pay, and for one host at a time
  */
-void instance_poll(struct instance *instance, uint64_t longest);
+void instance_poll(struct instance *instance, uint64_t longest, bool eager);
 
 /**
  * instance_schedule() - the remote may have work: run it in this turn of the loop

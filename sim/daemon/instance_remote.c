@@ -189,7 +189,7 @@ static void on_run(uv_idle_t *idle)
 		budget = scenario_run_budget(instance->scenario);
 	}
 	/* A budget of a scenario's has it step between two messages: no polling then. */
-	if (instance->poll.longest && budget == 0 && instance_connected(instance))
+	if (instance->poll.spin.longest && budget == 0 && instance_connected(instance))
 		again = instance_poll_turn(instance);
 	else
 		again = remote_run(instance->remote, budget ? budget : INSTANCE_RUN_BUDGET);

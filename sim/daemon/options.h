@@ -81,6 +81,7 @@ struct options {
 	uint64_t seed;
 	bool seed_given, check_given; /* then they win over what scenarios say */
 	uint64_t poll; /* nanoseconds that queues are looked at before sleeping; 0: at once */
+	bool poll_given;
 	bool once;
 	bool json;			/* what is listed */
 	struct options_remote *remotes; /* at least one, in the order given */

@@ -120,6 +120,7 @@ static int set_poll(struct parser *parser, const struct cli_option *entry, const
 {
 	uint64_t microseconds;
 
+	parser->options->poll_given = true;
 	if (!value) {
 		parser->options->poll = default_poll();
 		return 0;
@@ -326,8 +327,8 @@ const struct cli_option options_table[] = {
 	 .groups = OPTION_FEATURE,
 	 .help = "look at the queues for up to so many microseconds before sleeping (50 without a "
 		 "number, but 0 on one core), less while that is in vain: faster when the host "
-		 "polls "
-		 "too, at the price of a core; default: 0"},
+		 "polls too, at the price of a core; 0: never. Default: up to 50, where a single "
+		 "host has kicked again at once several times in a row"},
 	{.name = "once",
 	 .set = set_once,
 	 .groups = OPTION_FEATURE,

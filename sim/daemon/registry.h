@@ -11,6 +11,7 @@ struct instance;
 struct registry {
 	struct instance *first; /* in the order of the command line, by instance->next */
 	unsigned int count;
+	unsigned int connected; /* of them: have a front-end */
 	struct events events;
 	struct recorder recorder;
 };

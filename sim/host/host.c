@@ -242,8 +242,9 @@ int host_start(struct host *host)
 		return ret;
 	/* VQ-034: nobody waits for send buffers before they run out. */
 	drvq_set_call(&host->fe.queues[RPMSG_QUEUE_OUTPUT].dq, false);
-	if (host->options.poll)
+	if (host->options.poll || host->options.spin)
 		drvq_set_call(&host->fe.queues[RPMSG_QUEUE_INPUT].dq, false);
+	spin_init(&host->spin, SPIN_CAREFUL_NS, false);
 	ret = frontend_start(&host->fe);
 	return ret < 0 ? host_fail_frontend(host, ret) : 0;
 }

@@ -21,6 +21,7 @@
 #include "host/channels.h"
 #include "host/finding.h"
 #include "vhost/frontend.h"
+#include "virtio/spin.h"
 #include "wire/rpmsg.h"
 
 #define HOST_MAX_ENDPOINTS 64
@@ -38,6 +39,7 @@ struct host_options {
 	bool no_event_idx;
 	bool no_indirect;
 	bool poll;	/* look at the rings instead of waiting for interrupts */
+	bool spin;	/* look for a while before waiting, where that has been seen to pay */
 	int timeout_ms; /* for each answer of the back-end; 5000 */
 };
 
@@ -98,6 +100,8 @@ struct host {
 	struct channels channels;
 	struct host_stats stats;
 	bool wait_returned;
+	uint16_t call_at; /* used entry of the output queue that ends the wait for send buffers */
+	struct spin spin;
 	bool failed; /* connection or ring is of no more use */
 	char error[320];
 	uint8_t copy[HOST_MAX_MESSAGE];

@@ -17,6 +17,9 @@
 /* Polling: turns without a message between two looks at the connection. */
 #define IDLE_TURNS 4096U
 
+/* At the rings, between two at the clock. */
+#define LOOKS 16U
+
 /*
  * Receive buffers are shown to the remote again once so many have gathered, or a quarter of
  * them all: it still has the others meanwhile, and is kicked that much less (VQ-035).
@@ -309,7 +312,9 @@ uint32_t host_outstanding(const struct host *host)
 void host_wait_returned(struct host *host, uint32_t count)
 {
 	host->wait_returned = count != 0;
-	if (host->options.poll)
+	host->call_at = (uint16_t)(out_queue(host)->last_used + count);
+	/* Who looks first asks for interrupts only when that was in vain. */
+	if (host->options.poll || host->options.spin)
 		return;
 	if (count != 0)
 		drvq_set_call_after(out_queue(host), (uint16_t)count);
@@ -364,12 +369,78 @@ static int wait_ms(uint64_t deadline)
 	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
+static bool something_came(const struct host *host)
+{
+	const struct frontend_queue *queues = host->fe.queues;
+
+	return drvq_may_get(&queues[RPMSG_QUEUE_INPUT].dq) ||
+	       (host->wait_returned && drvq_may_get(&queues[RPMSG_QUEUE_OUTPUT].dq));
+}
+
+/* Look at the rings for as long as that has paid. Return: true when something came. */
+static bool look_for_a_while(struct host *host, uint64_t now)
+{
+	uint64_t end = now + host->spin.wait;
+
+	if (host->spin.wait == 0)
+		return something_came(host);
+	do {
+		for (unsigned int i = 0; i < LOOKS; i++) {
+			if (something_came(host)) {
+				spin_hit(&host->spin);
+				return true;
+			}
+			spin_relax();
+		}
+	} while (host_now() < end);
+	spin_missed(&host->spin);
+	return false;
+}
+
+static void ask_for_calls(struct host *host)
+{
+	uint16_t left = (uint16_t)(host->call_at - out_queue(host)->last_used);
+
+	drvq_set_call(in_queue(host), true);
+	if (host->wait_returned)
+		drvq_set_call_after(out_queue(host), left - 1U < VRING_MAX_SIZE ? left : 1);
+}
+
+static void ask_for_no_calls(struct host *host)
+{
+	drvq_set_call(in_queue(host), false);
+	if (host->wait_returned)
+		drvq_set_call(out_queue(host), false);
+}
+
+/*
+ * Interrupts are off, but while this side sleeps. Whether they were wanted just before is not
+ * known to the remote, so that it is looked once more after they were asked for.
+ */
+static int look_and_sleep(struct host *host, uint64_t deadline)
+{
+	uint64_t now = host_now();
+	int ret;
+
+	if (look_for_a_while(host, now))
+		return 1;
+	ask_for_calls(host);
+	now = host_now();
+	ret = something_came(host) ? 1 : frontend_wait(&host->fe, wait_ms(deadline));
+	if (ret >= 0)
+		spin_slept(&host->spin, host_now() - now);
+	ask_for_no_calls(host);
+	return ret < 0 ? host_fail_frontend(host, ret) : ret != 0;
+}
+
 int host_wait(struct host *host, uint64_t deadline)
 {
 	int ret;
 
 	if (host->failed)
 		return -EPROTO;
+	if (host->options.spin && !host->options.poll)
+		return look_and_sleep(host, deadline);
 	if (host->options.poll && ++host->idle_turns < IDLE_TURNS)
 		return 1;
 	host->idle_turns = 0;

@@ -360,8 +360,10 @@ bool emit_has_buffer(struct remote *remote)
 {
 	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
 
+	/* What was seen already needs no other look at the ring. */
 	return queue_usable(queue) && !queue->holding && emit_waiting(remote) == 0 &&
-	       virtq_avail_count(queue->vq) > 0;
+	       (queue->vq->shadow_avail != queue->vq->last_avail ||
+		virtq_avail_count(queue->vq) > 0);
 }
 
 void emit_give_up(struct remote *remote)

@@ -180,6 +180,20 @@ bool drvq_publish(struct drvq *dq);
 int drvq_get(struct drvq *dq, struct drvq_used *used);
 
 /**
+ * drvq_may_get() - is there perhaps something for drvq_get()?
+ * @dq: started queue
+ *
+ * One look at the ring, which asks for no call and judges nothing.
+ *
+ * Return: false when drvq_get() would have returned 0.
+ */
+static inline bool drvq_may_get(const struct drvq *dq)
+{
+	return dq->broken || dq->last_used != dq->shadow_used ||
+	       vring_load16(dq->used, VRING_IDX) != dq->last_used;
+}
+
+/**
  * drvq_set_call() - ask the device for interrupts, or for none
  * @dq: started queue
  * @on: false while polling
