@@ -111,6 +111,19 @@ static inline struct service *endpoint_find(const struct endpoint_table *table, 
 }
 
 /**
+ * endpoint_fetch() - have an endpoint in the cache by the time that it is asked for
+ * @table: table
+ * @addr: any value, which need not be the right one
+ */
+static inline void endpoint_fetch(const struct endpoint_table *table, uint32_t addr)
+{
+	uint32_t place = addr - table->first_dynamic;
+
+	if (place < table->place_count)
+		__builtin_prefetch(&table->places[place], 1);
+}
+
+/**
  * endpoint_lowest_free() - lowest free dynamic address
  * @table: table
  *

@@ -83,6 +83,18 @@ static inline bool fault_due(struct fault_set *set, enum fault_place place)
 }
 
 /**
+ * fault_is_awaited() - is a fault set that acts at a place, now or later?
+ * @set: faults
+ * @place: place, which is not passed by this
+ *
+ * Return: true when fault_due() has to be asked there.
+ */
+static inline bool fault_is_awaited(const struct fault_set *set, enum fault_place place)
+{
+	return set->places[place].due != FAULT_NEVER;
+}
+
+/**
  * fault_first(), fault_next() - the faults that are due at the pass just made, in table order
  * @set: faults
  * @place: place that fault_due() was true for

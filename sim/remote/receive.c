@@ -5,6 +5,10 @@
 /* Copied at the first go: a whole message of the usual size, whatever its buffer's. */
 #define FIRST_COPY RPMSG_BUF_SIZE
 
+/* Endpoints that surely stay in the cache; and messages that are handled while one comes. */
+#define FETCH_AHEAD_FROM 256
+#define FETCH_DISTANCE 4
+
 static void refuse(struct inbound *in, enum remote_drop drop)
 {
 	in->accepted = false;
@@ -15,29 +19,32 @@ static void refuse(struct inbound *in, enum remote_drop drop)
  * Bring a message into private memory. Every byte of guest memory is read once, so that what
  * the header said when it was checked is what is used.
  */
-static void copy_in(struct remote *remote, struct inbound *in)
+static inline void copy_in(struct remote *remote, struct inbound *in)
 {
 	struct virtq *vq = remote->queues[RPMSG_QUEUE_OUTPUT].vq;
 	uint32_t readable = in->chain.readable;
 	uint32_t first = readable < FIRST_COPY ? readable : FIRST_COPY;
 	uint32_t whole;
 
-	if (virtq_read(vq, &in->chain, 0, remote->message, first) != first) {
+	if (__builtin_expect(virtq_read_start(vq, &in->chain, remote->message, first) != first,
+			     0)) {
 		refuse(in, REMOTE_DROP_MEMORY);
 		return;
 	}
-	if (rpmsg_hdr_decode(&in->hdr, remote->message, first, remote->order) != 0) {
+	if (__builtin_expect(rpmsg_hdr_decode(&in->hdr, remote->message, first, remote->order) != 0,
+			     0)) {
 		refuse(in, REMOTE_DROP_SHORT);
 		return;
 	}
 	in->accepted = true;
 	whole = RPMSG_HDR_SIZE + in->hdr.len;
-	if (whole > readable) {
+	if (__builtin_expect(whole > readable, 0)) {
 		refuse(in, REMOTE_DROP_LENGTH);
 		whole = readable;
 	}
-	if (whole > first && virtq_read(vq, &in->chain, first, remote->message + first,
-					whole - first) != whole - first) {
+	if (__builtin_expect(whole > first, 0) &&
+	    virtq_read(vq, &in->chain, first, remote->message + first, whole - first) !=
+		    whole - first) {
 		refuse(in, REMOTE_DROP_MEMORY);
 		whole = first;
 	}
@@ -45,12 +52,12 @@ static void copy_in(struct remote *remote, struct inbound *in)
 	in->size = whole - RPMSG_HDR_SIZE;
 }
 
-static void deliver(struct remote *remote, struct inbound *in)
+static inline void deliver(struct remote *remote, struct inbound *in)
 {
 	struct service *service = endpoint_find(&remote->endpoints, in->hdr.dst);
 	int ret = 0;
 
-	if (service == NULL) {
+	if (__builtin_expect(service == NULL, 0)) {
 		refuse(in, REMOTE_DROP_NO_ENDPOINT);
 		if (in->hdr.dst == RPMSG_ADDR_NS)
 			nameservice_receive(remote, in);
@@ -101,12 +108,30 @@ void receive_report(struct remote *remote)
 		report_received(remote, in);
 }
 
+/*
+ * With many endpoints those of the next messages are not in the cache: have them brought there
+ * while this one is handled. What is read for that is a hint, and read anew when it counts.
+ */
+static void fetch_ahead(struct remote *remote)
+{
+	const struct virtq *vq = remote->queues[RPMSG_QUEUE_OUTPUT].vq;
+	const uint8_t *later = virtq_ahead(vq, 2 * FETCH_DISTANCE, RPMSG_HDR_SIZE);
+	const uint8_t *soon = virtq_ahead(vq, FETCH_DISTANCE, RPMSG_HDR_SIZE);
+
+	if (later != NULL)
+		__builtin_prefetch(later);
+	if (soon != NULL)
+		endpoint_fetch(&remote->endpoints, wire_get32(soon + RPMSG_HDR_DST, remote->order));
+}
+
 bool receive_one(struct remote *remote)
 {
 	struct inbound in;
 
 	if (virtq_pop(remote->queues[RPMSG_QUEUE_OUTPUT].vq, &in.chain) != 1)
 		return false;
+	if (remote->endpoints.count > FETCH_AHEAD_FROM)
+		fetch_ahead(remote);
 	in.hdr = (struct rpmsg_hdr){0};
 	in.payload = remote->message;
 	in.size = 0;
@@ -127,7 +152,8 @@ bool receive_one(struct remote *remote)
 	remote->current = &in;
 	if (in.accepted)
 		deliver(remote, &in);
-	receive_report(remote);
+	if (__builtin_expect(remote->telling, 0))
+		receive_report(remote);
 	remote->current = NULL;
 
 	if (in.accepted)

@@ -369,6 +369,17 @@ void receive_report(struct remote *remote);
 int emit(struct remote *remote, const struct outgoing *out);
 
 /**
+ * emit_plain() - the same for what a service sends, by the shortest way that will do
+ * @service: sender
+ * @dst: destination
+ * @payload: copied
+ * @size: its bytes
+ *
+ * Return: as remote_send().
+ */
+int emit_plain(struct service *service, uint32_t dst, const void *payload, uint32_t size);
+
+/**
  * emit_ns() - send a name-service message that is no announcement of a service
  * @remote: remote
  * @name: name

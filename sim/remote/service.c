@@ -181,16 +181,7 @@ uint64_t service_now(const struct service *service)
 
 int service_send(struct service *service, uint32_t dst, const void *payload, uint32_t size)
 {
-	struct outgoing out = {
-		.hdr = {.src = service->addr, .dst = dst, .len = (uint16_t)size},
-		.payload = payload,
-		.size = size,
-		.service = service,
-	};
-
-	if (dst == RPMSG_ADDR_ANY)
-		return -EDESTADDRREQ;
-	return emit(service->remote, &out);
+	return dst != RPMSG_ADDR_ANY ? emit_plain(service, dst, payload, size) : -EDESTADDRREQ;
 }
 
 bool service_room(struct service *service)

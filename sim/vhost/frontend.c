@@ -305,12 +305,15 @@ int frontend_negotiate(struct frontend *fe, uint64_t wanted, uint64_t needed)
 				     fe->offered, needed & ~fe->offered);
 	fe->acked = fe->offered & (wanted | needed | protocol);
 
+	fe->ahead = true;
 	ret = set_status(fe, VIRTIO_STATUS_ACKNOWLEDGE);
 	if (ret == 0)
 		ret = set_status(fe, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
 	if (ret == 0)
 		ret = frontend_tell_u64(fe, VHOST_SET_FEATURES, fe->acked);
-	return ret < 0 ? ret : confirm_features(fe);
+	if (ret == 0)
+		ret = confirm_features(fe);
+	return frontend_settle(fe, ret);
 }
 
 /* memory and rings */
@@ -431,6 +434,7 @@ int frontend_start(struct frontend *fe)
 	uint64_t features;
 	int ret = send_memory(fe);
 
+	fe->ahead = true;
 	for (unsigned int i = 0; ret == 0 && i < fe->options.num_queues; i++)
 		ret = send_ring(fe, i);
 	if (ret == 0)
@@ -441,6 +445,7 @@ int frontend_start(struct frontend *fe)
 	/* Where nothing is acknowledged, an answer to this says that all before was served. */
 	if (ret == 0 && !frontend_has(fe, VHOST_PROTOCOL_F_REPLY_ACK))
 		ret = frontend_ask_u64(fe, VHOST_GET_FEATURES, &features);
+	ret = frontend_settle(fe, ret);
 	/* "front-ends SHOULD inject a kick after VHOST_USER_SET_VRING_KICK" */
 	for (unsigned int i = 0; ret == 0 && i < fe->options.num_queues; i++)
 		ret = frontend_kick(fe, i);
@@ -480,14 +485,16 @@ static int reset(struct frontend *fe)
 
 int frontend_stop(struct frontend *fe)
 {
-	int ret = enable_rings(fe, false);
+	int ret;
 
+	fe->ahead = true;
+	ret = enable_rings(fe, false);
 	for (unsigned int i = 0; ret == 0 && i < fe->options.num_queues; i++)
 		ret = stop_ring(fe, i);
 	if (ret == 0)
 		ret = reset(fe);
 	fe->running = false;
-	return ret;
+	return frontend_settle(fe, ret);
 }
 
 /* data path */

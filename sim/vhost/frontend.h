@@ -50,6 +50,9 @@ struct frontend_queue {
 	uint16_t base;	/* where the back-end stood when it was stopped last */
 };
 
+/* So many messages and answers of theirs fit into any socket. */
+#define FRONTEND_MAX_UNANSWERED 16
+
 struct frontend {
 	struct frontend_options options; /* without zeros */
 	int fd;
@@ -61,6 +64,9 @@ struct frontend {
 	uint64_t offered, acked;
 	uint64_t protocol_offered, protocol_acked;
 	struct frontend_queue queues[VHOST_NUM_QUEUES_MAX];
+	uint32_t unanswered[FRONTEND_MAX_UNANSWERED]; /* requests sent ahead of their answers */
+	unsigned int unanswered_count;
+	bool ahead; /* acknowledgements are read later: frontend_settle() */
 	bool owner_set, memory_sent, running;
 	char error[256];
 };

@@ -61,9 +61,22 @@ int frontend_ask(struct frontend *fe, const struct vhost_msg *msg, uint32_t size
 int frontend_ask_u64(struct frontend *fe, uint32_t request, uint64_t *value);
 
 /**
+ * frontend_settle() - read the acknowledgements that were sent ahead of, and end sending ahead
+ * @fe: front-end
+ * @ret: what has come of the requests so far
+ *
+ * All are read, so that the next answer is that of the next request.
+ *
+ * Return: the failure of the first request that failed, else @ret.
+ */
+int frontend_settle(struct frontend *fe, int ret);
+
+/**
  * frontend_tell() - a request without an answer of its own
  * @fe: front-end
- * @msg: request; with REPLY_ACK its acknowledgement is asked and waited for
+ * @msg: request; with REPLY_ACK its acknowledgement is asked and waited for, but read later by
+ *	frontend_settle() or before the next answer while fe->ahead is set: then one wake-up of
+ *	either side serves many requests
  *
  * Return: 0; -EREMOTEIO when it was refused; otherwise as frontend_request().
  */

@@ -107,19 +107,17 @@ static int read_reply(struct frontend *fe, const char *name, struct vhost_msg *r
 	return ret < 0 ? ret : 0;
 }
 
-int frontend_request(struct frontend *fe, const struct vhost_msg *msg, struct vhost_msg *reply)
+/* An answer to the oldest request that has none yet. */
+static int take_reply(struct frontend *fe, uint32_t request, struct vhost_msg *reply,
+		      int64_t deadline)
 {
 	const uint32_t flags = VHOST_VERSION | VHOST_FLAG_REPLY;
-	const char *name = vhost_request_name(msg->request);
-	int64_t deadline = frontend_now_ms() + fe->options.timeout_ms;
-	int ret = send_request(fe, msg, deadline);
+	const char *name = vhost_request_name(request);
+	int ret = read_reply(fe, name, reply, deadline);
 
-	if (ret < 0 || !reply)
-		return ret;
-	ret = read_reply(fe, name, reply, deadline);
 	if (ret < 0)
 		return ret;
-	if (reply->request != msg->request)
+	if (reply->request != request)
 		ret = frontend_fail(fe, -EPROTO, "back-end answered %s with %s (%" PRIu32 ")", name,
 				    vhost_request_name(reply->request), reply->request);
 	else if (reply->flags != flags)
@@ -132,15 +130,12 @@ int frontend_request(struct frontend *fe, const struct vhost_msg *msg, struct vh
 	return ret;
 }
 
-/* A request whose answer has a payload of this size and no descriptors. */
-int frontend_ask(struct frontend *fe, const struct vhost_msg *msg, uint32_t size,
-		 struct vhost_msg *reply)
+/* Has an answer a payload of this size and no descriptors? */
+static int check_reply(struct frontend *fe, uint32_t request, uint32_t size,
+		       struct vhost_msg *reply)
 {
-	const char *name = vhost_request_name(msg->request);
-	int ret = frontend_request(fe, msg, reply);
+	const char *name = vhost_request_name(request);
 
-	if (ret < 0)
-		return ret;
 	if (reply->fd_count > 0 || reply->fds_lost > 0) {
 		vhost_msg_close_fds(reply);
 		return frontend_fail(fe, -EPROTO, "back-end answered %s with a descriptor", name);
@@ -154,6 +149,86 @@ int frontend_ask(struct frontend *fe, const struct vhost_msg *msg, uint32_t size
 				     " bytes instead of %" PRIu32,
 				     name, reply->size, size);
 	return 0;
+}
+
+static int check_acknowledgement(struct frontend *fe, uint32_t request, struct vhost_msg *reply)
+{
+	int ret = check_reply(fe, request, sizeof(uint64_t), reply);
+
+	if (ret == 0 && vhost_get_u64(reply->payload) != 0)
+		return frontend_fail(fe, -EREMOTEIO, "back-end refused %s",
+				     vhost_request_name(request));
+	return ret;
+}
+
+/* All acknowledgements that are outstanding; of several that failed the first is told. */
+static int read_acknowledgements(struct frontend *fe)
+{
+	char first[sizeof(fe->error)];
+	unsigned int count = fe->unanswered_count;
+	int failure = 0;
+
+	fe->unanswered_count = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		int64_t deadline = frontend_now_ms() + fe->options.timeout_ms;
+		struct vhost_msg reply;
+		int ret = take_reply(fe, fe->unanswered[i], &reply, deadline);
+		bool answered = ret == 0;
+
+		if (ret == 0)
+			ret = check_acknowledgement(fe, fe->unanswered[i], &reply);
+		if (ret < 0 && failure == 0) {
+			failure = ret;
+			memcpy(first, fe->error, sizeof(first));
+		}
+		/* Without an answer that can be followed there will be no other one. */
+		if (!answered)
+			break;
+	}
+	if (failure < 0)
+		memcpy(fe->error, first, sizeof(first));
+	return failure;
+}
+
+int frontend_settle(struct frontend *fe, int ret)
+{
+	int failure = 0;
+
+	fe->ahead = false;
+	/* A connection that failed is not waited for once more. */
+	if (ret == 0 || ret == -EREMOTEIO || ret == -ENOTSUP)
+		failure = read_acknowledgements(fe);
+	fe->unanswered_count = 0;
+	return failure < 0 ? failure : ret;
+}
+
+int frontend_request(struct frontend *fe, const struct vhost_msg *msg, struct vhost_msg *reply)
+{
+	int64_t deadline = frontend_now_ms() + fe->options.timeout_ms;
+	int ret = send_request(fe, msg, deadline);
+	int failure;
+
+	if (ret < 0 || !reply)
+		return ret;
+	failure = read_acknowledgements(fe);
+	if (failure < 0 && failure != -EREMOTEIO)
+		return failure;
+	deadline = frontend_now_ms() + fe->options.timeout_ms;
+	ret = take_reply(fe, msg->request, reply, deadline);
+	if (ret == 0 && failure < 0) {
+		vhost_msg_close_fds(reply);
+		return failure;
+	}
+	return ret;
+}
+
+/* A request whose answer has a payload of this size and no descriptors. */
+int frontend_ask(struct frontend *fe, const struct vhost_msg *msg, uint32_t size,
+		 struct vhost_msg *reply)
+{
+	int ret = frontend_request(fe, msg, reply);
+
+	return ret < 0 ? ret : check_reply(fe, msg->request, size, reply);
 }
 
 int frontend_ask_u64(struct frontend *fe, uint32_t request, uint64_t *value)
@@ -177,11 +252,14 @@ int frontend_tell(struct frontend *fe, struct vhost_msg *msg)
 	if (!frontend_has(fe, VHOST_PROTOCOL_F_REPLY_ACK))
 		return frontend_request(fe, msg, NULL);
 	msg->flags |= VHOST_FLAG_NEED_REPLY;
-	ret = frontend_ask(fe, msg, sizeof(uint64_t), &reply);
-	if (ret == 0 && vhost_get_u64(reply.payload) != 0)
-		return frontend_fail(fe, -EREMOTEIO, "back-end refused %s",
-				     vhost_request_name(msg->request));
-	return ret;
+	if (fe->ahead && fe->unanswered_count < FRONTEND_MAX_UNANSWERED) {
+		ret = frontend_request(fe, msg, NULL);
+		if (ret == 0)
+			fe->unanswered[fe->unanswered_count++] = msg->request;
+		return ret;
+	}
+	ret = frontend_request(fe, msg, &reply);
+	return ret < 0 ? ret : check_acknowledgement(fe, msg->request, &reply);
 }
 
 int frontend_tell_bare(struct frontend *fe, uint32_t request)

@@ -15,7 +15,10 @@
  * @size: bytes
  */
 void guest_read_hook(const void *at, size_t size);
+/* What is looked at early to have it in the cache by then would seem to be read twice. */
+#define GUEST_READ_AHEAD 0
 #else
+#define GUEST_READ_AHEAD 1
 static inline void guest_read_hook(const void *at, size_t size)
 {
 }

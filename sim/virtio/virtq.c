@@ -250,7 +250,7 @@ static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
 			return virtq_break(vq, VIOLATION_VQ_LOOP, id, vq->num, count + 1);
 		desc++;
 		if (!chain->indirect) {
-			virtq_load_desc(vq, next, desc);
+			*desc = virtq_load_desc(vq, next);
 			id = next;
 		} else if (load_indirect(vq, table, next, desc) != 0) {
 			return virtq_break(vq, VIOLATION_VQ_ADDRESS, id, VRING_DESC_SIZE,
@@ -270,6 +270,7 @@ int virtq_pop_chain(struct virtq *vq, struct virtq_chain *chain)
 {
 	int err = walk_chain(vq, chain);
 
+	chain->at = NULL;
 	return err == 0 ? virtq_take(vq, chain->head) : err;
 }
 
