@@ -308,8 +308,8 @@ static __attribute__((noinline)) int emit_taken(struct remote *remote, const str
 		return emit(remote, out);
 	}
 	ret = put_into_taken(remote, out, chain);
-	if (ret >= 0 && remote->current != NULL)
-		remote->current->answered = true;
+	if (ret >= 0)
+		remote->answered = true;
 	return ret;
 }
 
@@ -317,36 +317,33 @@ int emit_plain(struct service *service, uint32_t dst, const void *payload, uint3
 {
 	struct remote *remote = service->remote;
 	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
-	struct virtq *vq = queue->vq;
-	struct virtq_chain chain;
 	uint32_t whole = RPMSG_HDR_SIZE + size;
-	uint8_t *at;
+	struct virtq *vq = queue->vq;
+	struct virtq_piece piece;
+	struct virtq_chain chain;
+	int ret = is_plain(remote, size) ? virtq_pop_piece(vq, &chain, &piece) : 0;
 
-	if (__builtin_expect(!is_plain(remote, size), 0) || virtq_pop(vq, &chain) != 1) {
+	/* Of the size that all have, there is nothing to judge in a piece. */
+	if (__builtin_expect(ret != VIRTQ_PIECE || !piece.writable || piece.len < whole ||
+				     piece.len != queue->first_size || vq->mem->log != NULL,
+			     0)) {
 		const struct outgoing out = OUTGOING(service, dst, payload, size);
 
-		return emit(remote, &out);
-	}
-	/* One writable piece, of the size that all have: there is nothing to judge in it. */
-	at = virtq_write_at(vq, &chain, whole);
-	if (__builtin_expect(at == NULL || chain.writable != queue->first_size, 0)) {
-		const struct outgoing out = OUTGOING(service, dst, payload, size);
-
-		return emit_taken(remote, &out, &chain);
+		if (ret == VIRTQ_PIECE)
+			virtq_piece_chain(vq, &piece, &chain);
+		return ret > 0 ? emit_taken(remote, &out, &chain) : emit(remote, &out);
 	}
 
 	remote->stats.queues[RPMSG_QUEUE_INPUT].popped++;
 	/* rpmsg_hdr_encode(), in two pieces: source and destination, length. */
-	wire_put_le64(at + RPMSG_HDR_SRC, service->addr | (uint64_t)dst << 32);
-	wire_put_le64(at + RPMSG_HDR_RESERVED, (uint64_t)size << 32);
-	memcpy(at + RPMSG_HDR_SIZE, payload, size);
-	virtq_push(vq, chain.head,
-		   remote->profile->used_len == USED_LEN_WHOLE ? chain.writable : whole);
-	queue_returned(remote, RPMSG_QUEUE_INPUT, chain.head, whole);
+	wire_put_le64(piece.at + RPMSG_HDR_SRC, service->addr | (uint64_t)dst << 32);
+	wire_put_le64(piece.at + RPMSG_HDR_RESERVED, (uint64_t)size << 32);
+	memcpy(piece.at + RPMSG_HDR_SIZE, payload, size);
+	virtq_push(vq, piece.head, remote->profile->used_len == USED_LEN_WHOLE ? piece.len : whole);
+	remote->stats.queues[RPMSG_QUEUE_INPUT].returned++;
 	remote->stats.sent++;
 	service->sent++;
-	if (remote->current != NULL)
-		remote->current->answered = true;
+	remote->answered = true;
 	return 0;
 }
 
@@ -354,8 +351,8 @@ int emit(struct remote *remote, const struct outgoing *out)
 {
 	int ret = send_or_wait(remote, out);
 
-	if (ret >= 0 && remote->current != NULL)
-		remote->current->answered = true;
+	if (ret >= 0)
+		remote->answered = true;
 	return ret;
 }
 

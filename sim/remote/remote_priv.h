@@ -92,7 +92,6 @@ struct inbound {
 	const uint8_t *payload;
 	uint32_t size; /* bytes at payload */
 	bool accepted;
-	bool answered;	       /* its service has sent something */
 	bool reported;	       /* its event was raised */
 	enum remote_drop drop; /* when not accepted */
 };
@@ -160,7 +159,8 @@ struct remote {
 	/* the message that is being handled */
 	uint8_t *message; /* REMOTE_MAX_MESSAGE bytes */
 	uint8_t *scratch; /* REMOTE_MAX_PAYLOAD bytes, for services */
-	struct inbound *current;
+	struct inbound *current; /* NULL also while nobody is told of single messages */
+	bool answered;		 /* its service has sent something */
 	uint32_t extra_cost; /* work of the current run that counts as messages */
 };
 

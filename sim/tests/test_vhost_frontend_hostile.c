@@ -225,6 +225,7 @@ struct step {
 		VRING,
 	} kind;
 	uint64_t value; /* of the answer; of a vring state, its index */
+	bool waited;	/* for what was acknowledged so far; for a number or vring it always is */
 };
 
 static const struct step steps[] = {
@@ -239,7 +240,7 @@ static const struct step steps[] = {
 	{VHOST_SET_FEATURES, ACKED, 0},
 	{VHOST_SET_STATUS, ACKED, 0},
 	{VHOST_GET_STATUS, NUMBER, 11},
-	{VHOST_ADD_MEM_REG, ACKED, 0},
+	{VHOST_ADD_MEM_REG, ACKED, 0, true},
 	{VHOST_SET_VRING_CALL, ACKED, 0},
 	{VHOST_SET_VRING_ERR, ACKED, 0},
 	{VHOST_SET_VRING_NUM, ACKED, 0},
@@ -254,12 +255,12 @@ static const struct step steps[] = {
 	{VHOST_SET_VRING_KICK, ACKED, 0},
 	{VHOST_SET_VRING_ENABLE, ACKED, 0},
 	{VHOST_SET_VRING_ENABLE, ACKED, 0},
-	{VHOST_SET_STATUS, ACKED, 0},
+	{VHOST_SET_STATUS, ACKED, 0, true},
 	{VHOST_SET_VRING_ENABLE, ACKED, 0},
 	{VHOST_SET_VRING_ENABLE, ACKED, 0},
 	{VHOST_GET_VRING_BASE, VRING, 0},
 	{VHOST_GET_VRING_BASE, VRING, 1},
-	{VHOST_SET_STATUS, ACKED, 0},
+	{VHOST_SET_STATUS, ACKED, 0, true},
 };
 
 #define NUM_STEPS (sizeof(steps) / sizeof(steps[0]))
@@ -323,6 +324,14 @@ static void test_session_is_this_sequence_of_requests(void **state)
 	assert_sent(h, steps, NUM_STEPS);
 }
 
+/* Requests that are sent ahead of an answer: those up to the next one that is waited for. */
+static unsigned int sent_ahead_of(unsigned int step)
+{
+	while (steps[step].kind == ACKED && !steps[step].waited)
+		step++;
+	return step + 1;
+}
+
 static void test_session_ends_at_the_request_that_is_refused(void **state)
 {
 	struct hostile *h = *state;
@@ -341,7 +350,7 @@ static void test_session_ends_at_the_request_that_is_refused(void **state)
 		snprintf(text, sizeof(text), "back-end refused %s",
 			 vhost_request_name(steps[refused].request));
 		assert_failed(h, whole_way(h), -EREMOTEIO, text);
-		assert_sent(h, steps, refused + 1);
+		assert_sent(h, steps, sent_ahead_of(refused));
 	}
 }
 

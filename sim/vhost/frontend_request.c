@@ -161,29 +161,30 @@ static int check_acknowledgement(struct frontend *fe, uint32_t request, struct v
 	return ret;
 }
 
-/* All acknowledgements that are outstanding; of several that failed the first is told. */
-static int read_acknowledgements(struct frontend *fe)
+/*
+ * All acknowledgements that are outstanding; of several that failed the first is told. *in_step is
+ * set when each was answered, so that the next answer is one to the next request.
+ */
+static int read_acknowledgements(struct frontend *fe, bool *in_step)
 {
 	char first[sizeof(fe->error)];
 	unsigned int count = fe->unanswered_count;
 	int failure = 0;
 
 	fe->unanswered_count = 0;
-	for (unsigned int i = 0; i < count; i++) {
+	*in_step = true;
+	for (unsigned int i = 0; i < count && *in_step; i++) {
 		int64_t deadline = frontend_now_ms() + fe->options.timeout_ms;
 		struct vhost_msg reply;
 		int ret = take_reply(fe, fe->unanswered[i], &reply, deadline);
-		bool answered = ret == 0;
 
+		*in_step = ret == 0;
 		if (ret == 0)
 			ret = check_acknowledgement(fe, fe->unanswered[i], &reply);
 		if (ret < 0 && failure == 0) {
 			failure = ret;
 			memcpy(first, fe->error, sizeof(first));
 		}
-		/* Without an answer that can be followed there will be no other one. */
-		if (!answered)
-			break;
 	}
 	if (failure < 0)
 		memcpy(fe->error, first, sizeof(first));
@@ -192,12 +193,13 @@ static int read_acknowledgements(struct frontend *fe)
 
 int frontend_settle(struct frontend *fe, int ret)
 {
+	bool in_step;
 	int failure = 0;
 
 	fe->ahead = false;
 	/* A connection that failed is not waited for once more. */
 	if (ret == 0 || ret == -EREMOTEIO || ret == -ENOTSUP)
-		failure = read_acknowledgements(fe);
+		failure = read_acknowledgements(fe, &in_step);
 	fe->unanswered_count = 0;
 	return failure < 0 ? failure : ret;
 }
@@ -206,20 +208,24 @@ int frontend_request(struct frontend *fe, const struct vhost_msg *msg, struct vh
 {
 	int64_t deadline = frontend_now_ms() + fe->options.timeout_ms;
 	int ret = send_request(fe, msg, deadline);
+	char first[sizeof(fe->error)];
+	bool in_step;
 	int failure;
 
 	if (ret < 0 || !reply)
 		return ret;
-	failure = read_acknowledgements(fe);
-	if (failure < 0 && failure != -EREMOTEIO)
+	failure = read_acknowledgements(fe, &in_step);
+	if (!in_step)
 		return failure;
+	memcpy(first, fe->error, sizeof(first));
 	deadline = frontend_now_ms() + fe->options.timeout_ms;
 	ret = take_reply(fe, msg->request, reply, deadline);
-	if (ret == 0 && failure < 0) {
+	if (failure == 0)
+		return ret;
+	if (ret == 0)
 		vhost_msg_close_fds(reply);
-		return failure;
-	}
-	return ret;
+	memcpy(fe->error, first, sizeof(first));
+	return failure;
 }
 
 /* A request whose answer has a payload of this size and no descriptors. */

@@ -266,19 +266,19 @@ static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
 	return 0;
 }
 
-int virtq_pop_chain(struct virtq *vq, struct virtq_chain *chain)
+int virtq_pop_chain(struct virtq *vq, struct virtq_chain *chain, uint16_t head)
 {
-	int err = walk_chain(vq, chain);
+	int err;
 
+	chain->descs = vq->chain;
 	chain->at = NULL;
-	return err == 0 ? virtq_take(vq, chain->head) : err;
-}
-
-int virtq_pop_after_looking(struct virtq *vq, struct virtq_chain *chain)
-{
-	int count = virtq_avail_count(vq);
-
-	return count > 0 ? virtq_pop(vq, chain) : count;
+	chain->head = head;
+	chain->indirect = false;
+	err = walk_chain(vq, chain);
+	if (err != 0)
+		return err;
+	virtq_take(vq, head);
+	return 1;
 }
 
 __attribute__((cold)) void virtq_refuse_head(struct virtq *vq, uint16_t head)

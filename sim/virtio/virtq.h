@@ -171,8 +171,7 @@ int virtq_avail_count(struct virtq *vq);
  * What follows up to virtq_write() is in line because every message takes this way; what is rare
  * on it is a function at its end, so that little has to be saved for it.
  */
-int virtq_pop_chain(struct virtq *vq, struct virtq_chain *chain);
-int virtq_pop_after_looking(struct virtq *vq, struct virtq_chain *chain);
+int virtq_pop_chain(struct virtq *vq, struct virtq_chain *chain, uint16_t head);
 void virtq_refuse_head(struct virtq *vq, uint16_t head);
 int64_t virtq_read_pieces(struct virtq *vq, const struct virtq_chain *chain, uint64_t offset,
 			  void *to, size_t size);
@@ -191,12 +190,83 @@ static inline struct virtq_desc virtq_load_desc(const struct virtq *vq, uint16_t
 	};
 }
 
-static inline int virtq_take(struct virtq *vq, uint16_t head)
+static inline void virtq_take(struct virtq *vq, uint16_t head)
 {
 	vq->inflight[head] = 1;
 	vq->inflight_count++;
 	vq->last_avail++;
-	return 1;
+}
+
+/* A popped chain of one descriptor in one region: the shape that rpmsg drivers use. */
+struct virtq_piece {
+	uint8_t *at; /* the driver's bytes; see struct virtq_chain */
+	uint32_t len;
+	uint16_t head;
+	bool writable; /* by the device, and not readable */
+};
+
+#define VIRTQ_PIECE 2
+
+/**
+ * virtq_pop_piece() - virtq_pop() for who prefers chains of one descriptor
+ * @vq: started queue
+ * @chain: result for any other chain
+ * @piece: result for these
+ *
+ * Return: VIRTQ_PIECE when @piece is set; otherwise as virtq_pop().
+ */
+static inline int virtq_pop_piece(struct virtq *vq, struct virtq_chain *chain,
+				  struct virtq_piece *piece)
+{
+	struct virtq_desc desc;
+	uint16_t head;
+
+	if (__builtin_expect(vq->serving == 0 || vq->last_avail == vq->shadow_avail, 0)) {
+		int count = virtq_avail_count(vq);
+
+		if (count <= 0)
+			return count;
+	}
+
+	head = vring_load16(vq->rings.avail, vring_avail_entry(vq->last_avail & (vq->serving - 1)));
+	if (__builtin_expect(head >= vq->serving || vq->inflight[head] != 0, 0)) {
+		virtq_refuse_head(vq, head);
+		return -EPROTO;
+	}
+
+	desc = virtq_load_desc(vq, head);
+	*vq->chain = desc;
+	if (__builtin_expect((desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) != 0 ||
+				     !gmem_hit(vq->mem, desc.addr, desc.len),
+			     0))
+		return virtq_pop_chain(vq, chain, head);
+
+	piece->at = gmem_hit_at(vq->mem, desc.addr);
+	piece->len = desc.len;
+	piece->head = head;
+	piece->writable = (desc.flags & VRING_DESC_F_WRITE) != 0;
+	virtq_take(vq, head);
+	return VIRTQ_PIECE;
+}
+
+/**
+ * virtq_piece_chain() - a piece as what virtq_pop() would have made of it
+ * @vq: queue that it was popped from, before its next pop
+ * @piece: piece
+ * @chain: set
+ */
+static inline void virtq_piece_chain(const struct virtq *vq, const struct virtq_piece *piece,
+				     struct virtq_chain *chain)
+{
+	*chain = (struct virtq_chain){
+		.descs = vq->chain,
+		.at = piece->at,
+		.desc_count = 1,
+		.readable_count = !piece->writable,
+		.readable = piece->writable ? 0 : piece->len,
+		.writable = piece->writable ? piece->len : 0,
+		.head = piece->head,
+	};
 }
 
 /**
@@ -214,40 +284,15 @@ static inline int virtq_take(struct virtq *vq, uint16_t head)
  * Return: 1 when @chain is set; 0 when nothing is available or the queue is not started;
  * -EPROTO when the queue is or becomes broken.
  */
-
 static inline int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
 {
-	uint32_t serving = vq->serving;
-	struct virtq_desc desc;
-	uint16_t idx = vq->last_avail;
-	uint16_t head;
+	struct virtq_piece piece;
+	int ret = virtq_pop_piece(vq, chain, &piece);
 
-	if (__builtin_expect(serving == 0 || idx == vq->shadow_avail, 0))
-		return virtq_pop_after_looking(vq, chain);
-
-	head = vring_load16(vq->rings.avail, vring_avail_entry(idx & (serving - 1)));
-	if (__builtin_expect(head >= serving || vq->inflight[head] != 0, 0)) {
-		virtq_refuse_head(vq, head);
-		return -EPROTO;
-	}
-
-	desc = virtq_load_desc(vq, head);
-	*vq->chain = desc;
-	chain->descs = vq->chain;
-	chain->head = head;
-	chain->indirect = false;
-	if (__builtin_expect((desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) != 0 ||
-				     !gmem_hit(vq->mem, desc.addr, desc.len),
-			     0))
-		return virtq_pop_chain(vq, chain);
-
-	/* One descriptor: the shape that rpmsg drivers use. */
-	chain->at = gmem_hit_at(vq->mem, desc.addr);
-	chain->desc_count = 1;
-	chain->readable_count = (desc.flags & VRING_DESC_F_WRITE) == 0;
-	chain->readable = chain->readable_count != 0 ? desc.len : 0;
-	chain->writable = desc.len - chain->readable;
-	return virtq_take(vq, head);
+	if (ret != VIRTQ_PIECE)
+		return ret;
+	virtq_piece_chain(vq, &piece, chain);
+	return 1;
 }
 
 /* Does a range lie inside one descriptor, and that part in the region hit last? */
@@ -286,26 +331,21 @@ static inline int64_t virtq_read(struct virtq *vq, const struct virtq_chain *cha
 }
 
 /**
- * virtq_read_start() - virtq_read() from the first byte on of a chain that was popped just now
- * @vq: queue that the chain was popped from, with nothing in between
- * @chain: chain
+ * virtq_piece_read() - copy bytes out of a piece that was popped just now
+ * @piece: piece
+ * @offset: first byte
  * @to: private memory
- * @size: bytes, at most chain->readable
- *
- * Return: as virtq_read().
+ * @size: bytes, within the piece; each is read once
  */
-static inline int64_t virtq_read_start(struct virtq *vq, const struct virtq_chain *chain, void *to,
-				       size_t size)
+static inline void virtq_piece_read(const struct virtq_piece *piece, uint32_t offset, void *to,
+				    size_t size)
 {
-	if (__builtin_expect(chain->at == NULL || chain->readable_count == 0, 0))
-		return virtq_read_pieces(vq, chain, 0, to, size);
-	guest_read_hook(chain->at, size);
+	guest_read_hook(piece->at + offset, size);
 	/* Knowing a bound of it, gcc copies by a string instruction, which takes twice the time. */
 	__asm__("" : "+r"(size));
-	memcpy(to, chain->at, size);
+	memcpy(to, piece->at + offset, size);
 	/* The copy is what gets checked: forbid the compiler to go back to its source. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return (int64_t)size;
 }
 
 /**
