@@ -51,6 +51,7 @@ def listed(tmp_path: Path) -> known.Known:
         ("raw used_len=15", "used-length-below-header"),
         ("message used_more=0xfffffff0", "used-length-below-header"),
         ("message len_more=1", "malformed-message"),
+        ("message payload=hex:41*497", "malformed-message"),
         ("again queue=1", "ring-lie"),
         ("offer without=1", "no-name-service"),
     ],
@@ -64,7 +65,7 @@ def test_shape_of_an_operation_is_seen(schema: oplist.Schema, text: str, shape: 
     [
         ('name_service address=53 name="rpmsg_ns"', "withdraws-rpmsg_ns"),
         ('name_service address=54 flags=1 name="rpmsg_ns"', "withdraws-rpmsg_ns"),
-        ('message payload="well-formed"', "malformed-message"),
+        ("message payload=hex:41*496", "malformed-message"),
         ("raw used_len=16", "used-length-below-header"),
         ("offer without=2", "no-name-service"),
     ],

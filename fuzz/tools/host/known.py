@@ -20,6 +20,7 @@ RING_LIES = ("used", "again", "index", "scribble", "notify")
 ANY = "any"
 
 HEADER = 16
+PAYLOAD_MAX = 496
 NAME = 32
 NS_MESSAGE = 40
 NS_ADDRESS = 53
@@ -85,7 +86,9 @@ def _short_used(item: Item) -> bool:
 
 def _malformed(item: Item) -> bool:
     name = item.operation.name
-    return name == "raw" or bool(value(item, "len_more") or value(item, "used_more"))
+    # What does not fit a buffer is left out, and the header says otherwise.
+    cut_off = name == "message" and len(item.tail) > PAYLOAD_MAX
+    return name == "raw" or cut_off or bool(value(item, "len_more") or value(item, "used_more"))
 
 
 def _rewrites(item: Item) -> bool:

@@ -21,14 +21,12 @@ from rpmsg_conformance.kernel_log import complaints
 from rpmsg_conformance.qmp import QmpError
 
 from fuzz.tools.host.device import Devices
+from fuzz.tools.host.known import PAYLOAD_MAX
 from fuzz.tools.host.signature import as_log
 from fuzz.tools.host.user import User
 
 #: Entries of a ring. Few, so that a list of some operations goes round it.
 RING = 16
-
-#: Bytes of a message at most: what a reader gets beyond is no message.
-PAYLOAD_MAX = 496
 
 #: Seconds, before scaling: for a channel to come, also where it need not, for the bystander to answer, for
 #: an attack to be over, for the driver to be ready, and for a device to be removed.
