@@ -470,17 +470,18 @@ int bench_bare(const struct bench_options *options, struct bench_result *result)
 /* ---- announcements, and the memory of endpoints -------------------------------------------------
  */
 
+/* Memory of its own: the programs and libraries that are mapped get resident as they are run. */
 static uint64_t resident_bytes(void)
 {
 	FILE *file = fopen("/proc/self/statm", "r");
-	unsigned long long pages = 0;
+	unsigned long long pages = 0, mapped = 0;
 
 	if (file == NULL)
 		return 0;
-	if (fscanf(file, "%*u %llu", &pages) != 1)
-		pages = 0;
+	if (fscanf(file, "%*u %llu %llu", &pages, &mapped) != 2)
+		pages = mapped;
 	fclose(file);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	return (pages - mapped) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What the table of endpoints takes for each of them; names and parameters lie elsewhere. */

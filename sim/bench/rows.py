@@ -383,9 +383,12 @@ def several(name: str, count: int) -> Measure:
         machine = context.machine
         cores = machine.two_cores
         with contextlib.ExitStack() as stack:
-            remote = stack.enter_context(sim(machine, cores[1], "--service", "echo", remotes=count))
+            # With several hosts nobody polls: like is compared with like.
+            remote = stack.enter_context(
+                sim(machine, cores[1], "--service", "echo", "--poll=0", remotes=count)
+            )
             for socket in remote.sockets:
-                stack.enter_context(beside(host_command(machine, socket, 3600, *BUSY), None))
+                stack.enter_context(beside(host_command(machine, socket, 3600, *BUSY, "--sleep"), None))
             # Counted while all of them are at work.
             remote.wait_all_busy()
             before, begun = remote.received(), time.monotonic()

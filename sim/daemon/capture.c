@@ -18,6 +18,8 @@
 
 #define NS_PER_SEC UINT64_C(1000000000)
 #define NOTES_MAX 1024
+/* Written at once: at 4 KiB, which is stdio's choice, every seventh message is a system call. */
+#define BUFFER_SIZE (UINT32_C(256) << 10)
 #define SNAPLEN (CAPTURE_HDR_SIZE + NOTES_MAX + RPMSG_HDR_SIZE + REMOTE_MAX_PAYLOAD)
 
 struct capture {
@@ -28,6 +30,7 @@ struct capture {
 	uint32_t notes;		      /* bytes of notes waiting behind the header in packet */
 	struct capture_origin origin; /* of these notes */
 	uint8_t packet[SNAPLEN];
+	char buffer[BUFFER_SIZE]; /* of the file; untouched until it is needed */
 };
 
 static uint64_t clock_now(clockid_t clock)
@@ -73,6 +76,7 @@ static int open_dumper(struct capture *capture, const char *path)
 		close(fd);
 		return -ENOMEM;
 	}
+	setvbuf(file, capture->buffer, _IOFBF, sizeof(capture->buffer));
 	capture->dumper = pcap_dump_fopen(capture->pcap, file);
 	if (!capture->dumper)
 		fclose(file);

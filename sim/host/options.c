@@ -266,6 +266,13 @@ static const struct cli_option table[] = {
 	 .offset = AT(seed),
 	 .max = UINT64_MAX,
 	 .help = "soak: seed of the sizes of batches (default 0)"},
+	{.name = "sleep",
+	 .groups = ON(BENCH),
+	 .set = set_flag,
+	 .offset = AT(sleep),
+	 .help = "bench: wait for interrupts as soon as there is nothing; the default looks at the "
+		 "rings for up to 50 us before, where the remote has answered at once several "
+		 "times in a row"},
 };
 
 #define TABLE_SIZE (sizeof(table) / sizeof(table[0]))

@@ -33,7 +33,7 @@ struct options {
 	enum command command;
 	const char *target; /* name or address; or NULL */
 	const char *socket_path, *launch;
-	bool json, poll;
+	bool json, poll, sleep;
 	bool no_event_idx, no_indirect, no_bufsz;
 	uint64_t timeout;
 	uint32_t queue_size, buffers, buffer_size; /* 0: default */

@@ -238,7 +238,7 @@ static struct host_options host_options(const struct options *options)
 		.no_event_idx = options->no_event_idx,
 		.no_indirect = options->no_indirect,
 		.poll = options->poll,
-		.spin = options->command == COMMAND_BENCH,
+		.spin = options->command == COMMAND_BENCH && !options->sleep,
 		.timeout_ms = (int)((options->timeout + NS_PER_MS - 1) / NS_PER_MS),
 	};
 }
