@@ -157,11 +157,11 @@ struct remote {
 	uint64_t out_seq;
 
 	/* the message that is being handled */
-	uint8_t *message; /* REMOTE_MAX_MESSAGE bytes */
-	uint8_t *scratch; /* REMOTE_MAX_PAYLOAD bytes, for services */
+	uint8_t *message;	 /* REMOTE_MAX_MESSAGE bytes */
+	uint8_t *scratch;	 /* REMOTE_MAX_PAYLOAD bytes, for services */
 	struct inbound *current; /* NULL also while nobody is told of single messages */
 	bool answered;		 /* its service has sent something */
-	uint32_t extra_cost; /* work of the current run that counts as messages */
+	uint32_t extra_cost;	 /* work of the current run that counts as messages */
 };
 
 /* ---- queue.c: giving buffers back, holding, calls ---------------------------------------- */
