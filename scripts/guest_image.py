@@ -344,6 +344,7 @@ def make_bundle(
         "append": f"{machine['append']} {UNTIMED}",
         "hot_plug": machine.get("hot_plug", True),
         "slots": machine.get("slots", "root-ports"),
+        "devices_at_boot": machine.get("devices_at_boot", True),
         "mmio": {"machine": machine["mmio_args"]} if "mmio_args" in machine else None,
         "memory_mb": machine["memory_mb"],
         "slowness": machine.get("slowness", 1),

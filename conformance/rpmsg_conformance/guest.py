@@ -77,6 +77,8 @@ class Bundle:
     own, which has it from the beginning."""
     slots: str = "root-ports"
     """Where such a device comes: one of SLOTS."""
+    devices_at_boot: bool = True
+    """Whether it can have a device when it boots: its modules may be needed first."""
     has_agent: bool = True
     """Whether the suite's agent runs in it; if not, only what is seen on the wire can be judged."""
     checks: frozenset[str] = frozenset()
@@ -149,6 +151,7 @@ def load_bundle(folder: Path, transport: str = "pci") -> Bundle:
     modules = [*fields["modules"], *fields.get("optional_modules", [])]
     known["modules"] = tuple(str(module) for module in modules)
     known["hot_plug"] = bool(fields.get("hot_plug", True))
+    known["devices_at_boot"] = bool(fields.get("devices_at_boot", True))
     known["slots"] = str(fields.get("slots", SLOTS[0]))
     if known["slots"] not in SLOTS:
         raise TargetUnreachable(f"{description}: unknown kind of slots: {known['slots']}")

@@ -266,6 +266,11 @@ class Reboot:
     def start(self) -> None:
         if self._link is not None:
             return
+        if not self._host.bundle.devices_at_boot:
+            raise NotApplicable(
+                f"guest {self._host.bundle.name} must load a module before it has a device, and after a "
+                "start with one that comes too late"
+            )
         log = self._host.folder / "reboot-sim.log"
         self._link = link = self._host.new_link(log, options=STRICT)
         link.announce(addr=1024)
