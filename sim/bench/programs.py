@@ -166,13 +166,15 @@ class Sim:
 
 
 @contextlib.contextmanager
-def sim(machine: Machine, core: int | None, *arguments: str, remotes: int = 1) -> Iterator[Sim]:
-    """rpmsg-sim with so many remotes, each with the same options; ended on the way out."""
+def sim(
+    machine: Machine, core: int | None, *arguments: str, remotes: int = 1, shared: tuple[str, ...] = ()
+) -> Iterator[Sim]:
+    """rpmsg-sim with so many remotes, each with the same options, and shared ones; ended on the way out."""
     folder = Path(tempfile.mkdtemp(prefix="rpmsg-bench."))
     sockets = [folder / f"s{number}" for number in range(remotes)]
     ready_read, ready_write = os.pipe()
     command = [machine.path("rpmsg-sim"), "--control-path", str(folder / "control")]
-    command += ["--log-level", "error", "--ready-fd", str(ready_write)]
+    command += ["--log-level", "error", "--ready-fd", str(ready_write), *shared]
     for number, socket in enumerate(sockets):
         command += ["--remote", f"r{number}", "--socket-path", str(socket)]
         command += [argument.replace("{folder}", str(folder)) for argument in arguments]

@@ -385,7 +385,7 @@ def several(name: str, count: int) -> Measure:
         with contextlib.ExitStack() as stack:
             # With several hosts nobody polls: like is compared with like.
             remote = stack.enter_context(
-                sim(machine, cores[1], "--service", "echo", "--poll=0", remotes=count)
+                sim(machine, cores[1], "--service", "echo", remotes=count, shared=("--poll=0",))
             )
             for socket in remote.sockets:
                 stack.enter_context(beside(host_command(machine, socket, 3600, *BUSY, "--sleep"), None))

@@ -83,15 +83,17 @@ static inline bool fault_due(struct fault_set *set, enum fault_place place)
 }
 
 /**
- * fault_is_awaited() - is a fault set that acts at a place, now or later?
+ * fault_near() - would fault_due() say yes?
  * @set: faults
  * @place: place, which is not passed by this
  *
- * Return: true when fault_due() has to be asked there.
+ * Return: true when it would.
  */
-static inline bool fault_is_awaited(const struct fault_set *set, enum fault_place place)
+static inline bool fault_near(const struct fault_set *set, enum fault_place place)
 {
-	return set->places[place].due != FAULT_NEVER;
+	const struct fault_passes *passes = &set->places[place];
+
+	return __builtin_expect(passes->due != FAULT_NEVER, 0) && passes->passed >= passes->due;
 }
 
 /**
