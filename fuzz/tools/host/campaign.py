@@ -216,11 +216,16 @@ class Campaign:
     def _round(self, lists: Sequence[bytes], wait: bool = True) -> Round:
         """Carry lists out side by side; ``wait`` for a kernel that is lost to say why."""
         rig = self._rig or self._fresh()
-        result = rig.run(lists, [judge.deafness(self._items(data)) is None for data in lists])
+        result = rig.run(lists, [self._may_be_deaf(self._items(data)) for data in lists])
         if result.lost is not None:
             result.log += rig.last_words(wait)
             self.close()
         return result
+
+    def _may_be_deaf(self, items: Sequence[Item]) -> bool:
+        """Whether it would be no news that a list leaves its link deaf."""
+        name = judge.deafness(items)
+        return name is None or self.setup.known.find(name, items) is not None
 
     def _batch(self, lists: list[bytes]) -> None:
         if self._rig is None or self._guest_rounds >= GUEST_ROUNDS:
