@@ -7,7 +7,7 @@
 
 /* Endpoints that surely stay in the cache; and messages that are handled while one comes. */
 #define FETCH_AHEAD_FROM 256
-#define FETCH_DISTANCE 8
+#define FETCH_DISTANCE 4
 
 static void refuse(struct inbound *in, enum remote_drop drop)
 {
