@@ -53,6 +53,7 @@ def listed(tmp_path: Path) -> known.Known:
         ("message len_more=1", "malformed-message"),
         ("message payload=hex:41*497", "malformed-message"),
         ("again queue=1", "ring-lie"),
+        ("index step=65535", "used-index-jump"),
         ("offer without=1", "no-name-service"),
     ],
 )
@@ -66,6 +67,7 @@ def test_shape_of_an_operation_is_seen(schema: oplist.Schema, text: str, shape: 
         ('name_service address=53 name="rpmsg_ns"', "withdraws-rpmsg_ns"),
         ('name_service address=54 flags=1 name="rpmsg_ns"', "withdraws-rpmsg_ns"),
         ("message payload=hex:41*496", "malformed-message"),
+        ("index step=1", "used-index-jump"),
         ("raw used_len=16", "used-length-below-header"),
         ("offer without=2", "no-name-service"),
     ],

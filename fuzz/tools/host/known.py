@@ -22,6 +22,10 @@ ANY = "any"
 HEADER = 16
 PAYLOAD_MAX = 496
 NAME = 32
+
+#: Entries by which used.idx goes on beyond any ring, or back.
+JUMP = 256
+
 NS_MESSAGE = 40
 NS_ADDRESS = 53
 
@@ -99,6 +103,10 @@ def _ring_lie(item: Item) -> bool:
     return item.operation.name in RING_LIES
 
 
+def _jumps(item: Item) -> bool:
+    return item.operation.name == "index" and value(item, "step") > JUMP
+
+
 def _uses_output(item: Item) -> bool:
     return item.operation.name in ("return", "serve")
 
@@ -118,6 +126,7 @@ SHAPES: dict[str, Callable[[Item], bool]] = {
     "rewritten-message": _rewrites,
     "ring-lie": _ring_lie,
     "output-held": _uses_output,
+    "used-index-jump": _jumps,
     "no-name-service": _no_name_service,
     "offers": lambda item: item.operation.name == "offer",
 }
