@@ -118,6 +118,8 @@ def fill_buffers(link: Link, other: Channel) -> None:
     secret = (SECRET * PAYLOAD_MAX)[:PAYLOAD_MAX]
     for _ in range(link.buffers):
         link.sim.send(src=other.remote, dst=other.local, data=secret)
+    # Otherwise what is armed next could meet one of these, still to be sent for want of a buffer.
+    settle(link)
 
 
 def settle(link: Link) -> None:
