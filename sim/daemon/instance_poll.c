@@ -57,7 +57,6 @@ bool instance_poll_turn(struct instance *instance)
 		return turn_without_looking(instance);
 	if (begun == 0)
 		begun = uv_hrtime();
-	now = begun;
 	do {
 		if (remote_has_work(instance->remote)) {
 			remote_serve(instance->remote, INSTANCE_RUN_BUDGET);

@@ -216,7 +216,7 @@ int frontend_request(struct frontend *fe, const struct vhost_msg *msg, struct vh
 		return ret;
 	failure = read_acknowledgements(fe, &in_step);
 	if (!in_step)
-		return failure;
+		return failure < 0 ? failure : -EPROTO;
 	memcpy(first, fe->error, sizeof(first));
 	deadline = frontend_now_ms() + fe->options.timeout_ms;
 	ret = take_reply(fe, msg->request, reply, deadline);

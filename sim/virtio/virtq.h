@@ -239,7 +239,7 @@ static inline int virtq_pop_piece(struct virtq *vq, struct virtq_chain *chain,
 	if (__builtin_expect((desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) != 0 ||
 				     !gmem_hit(vq->mem, desc.addr, desc.len),
 			     0))
-		return virtq_pop_chain(vq, chain, head);
+		return virtq_pop_chain(vq, chain, head) < 0 ? -EPROTO : 1;
 
 	piece->at = gmem_hit_at(vq->mem, desc.addr);
 	piece->len = desc.len;
