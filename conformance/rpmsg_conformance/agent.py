@@ -288,13 +288,19 @@ class AgentClient:
                 got.append(bytes.fromhex(reply.expect_success()["data"]))
         return got
 
-    def wait_path(self, path: str, present: bool = True, timeout: float = 5.0) -> bool:
-        """Wait in the guest until a path exists, or until it does not (``present`` False)."""
+    def wait_path(
+        self, path: str, present: bool = True, timeout: float = 5.0, glob: bool = False
+    ) -> bool:
+        """Wait in the guest until a path exists, or until it does not (``present`` False).
+
+        With ``glob`` the last component is a pattern, and any match will do.
+        """
         reply = self.try_call(
             "wait_path",
             timeout + REPLY_SECONDS,
             path=path,
             present=present,
+            glob=glob,
             timeout_ms=int(timeout * self._factor * 1000),
         )
         if reply.errno == "ETIMEDOUT":

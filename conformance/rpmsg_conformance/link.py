@@ -343,7 +343,12 @@ class Link:
         return Channel(name, dst, local, device, f"/dev/{node}")
 
     def only_entry(self, folder: str) -> str:
-        """The one name in a folder of the guest. Raises Unmet when it is not exactly one."""
+        """The one name in a folder of the guest, which may be about to get it.
+
+        Raises Unmet when it is not exactly one.
+        """
+        # A kernel with several processors shows the folder before what is in it.
+        self.agent.wait_path(f"{folder}/*", glob=True)
         names = self.agent.entries(folder)
         if len(names) != 1:
             raise Unmet(f"one entry in {folder}", f"{len(names)}: {names}")
