@@ -47,6 +47,16 @@ static void set_key(struct scenario_error *error, const struct scenario_text *te
 		snprintf(error->key + at, sizeof(error->key) - at, "%s%.64s", at ? "." : "", key);
 }
 
+/* What a file says may be quoted in a message, which stays one line. */
+static int tell_in_one_line(struct scenario_error *error)
+{
+	for (char *at = error->text; *at != '\0'; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	}
+	return -EINVAL;
+}
+
 int scenario_fail(struct scenario_error *error, const struct scenario_text *text, uint32_t node,
 		  const char *key, const char *format, ...)
 {
@@ -72,7 +82,7 @@ int scenario_fail(struct scenario_error *error, const struct scenario_text *text
 			 what);
 	else
 		snprintf(error->text, sizeof(error->text), "%s: %s", text->name, what);
-	return -EINVAL;
+	return tell_in_one_line(error);
 }
 
 /* About a place that has no node. */
@@ -83,7 +93,7 @@ static int fail_at(struct scenario_error *error, const struct scenario_text *tex
 	set_key(error, text, parent, NULL);
 	snprintf(error->text, sizeof(error->text), "%s:%u: %s%s%s", text->name, error->line,
 		 error->key, error->key[0] ? ": " : "", what);
-	return -EINVAL;
+	return tell_in_one_line(error);
 }
 
 /* ---- looking things up ------------------------------------------------------------------ */
