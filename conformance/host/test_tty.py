@@ -108,8 +108,10 @@ def test_tty_there_are_at_most_32(link: Link, agent: AgentClient) -> None:
         expect_equal(f"echo of {name}", read_bytes(agent, fd, len(name)), name.encode())
         link.close(fd)
     # And a number that was given back is used again.
+    first = terminals(agent)[0]
     link.sim.withdraw(TTY, made[0])
     agent.expect_no_path(f"{RPMSG_DEVICES}/{link.device}.{TTY}.-1.{made[0]}")
+    agent.expect_no_path(f"{TTY_CLASS}/{first}")
     expect_equal("terminals after one left", len(terminals(agent)), TTY_MAX - 1)
     link.sim.announce(TTY, "echo")
     assert link.announce().path
