@@ -60,6 +60,24 @@ def coverage(program: Path, folder: Path, longest: int) -> Coverage:
     return Coverage(*map(int, found[-1])) if found else Coverage(0, 0)
 
 
+def add_new(program: Path, target: Target, known: Path, given: Path) -> None:
+    """Copy those inputs of a folder into another that cover what is not covered there.
+
+    Raises Problem when libFuzzer cannot.
+    """
+    done = subprocess.run(
+        [program, "-merge=1", f"-max_len={target.longest}", known, given],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment(),
+        check=False,
+        cwd=known.parent,
+    )
+    if done.returncode != 0:
+        raise Problem(f"libFuzzer cannot merge {target.name}:\n{done.stderr[-2000:]}")
+
+
 def check_not_worse(target: Target, given: int, before: Coverage, after: Coverage, kept: int) -> None:
     """Refuse a merge that would lose what the corpus is for. Raises Problem."""
     refusal = f"merge of {target.name} refused, fuzz/corpus/{target.name} is as it was: "
@@ -101,17 +119,7 @@ def merge(programs: Path, target: Target, more: list[Path]) -> Merged:
         before = coverage(program, everything, target.longest)
         for seed in sorted(target.corpus.glob(SEED)):
             shutil.copy(seed, small)
-        done = subprocess.run(
-            [program, "-merge=1", f"-max_len={target.longest}", small, everything],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environment(),
-            check=False,
-            cwd=scratch,
-        )
-        if done.returncode != 0:
-            raise Problem(f"libFuzzer cannot merge {target.name}:\n{done.stderr[-2000:]}")
+        add_new(program, target, small, everything)
         kept = list(small.iterdir())
         after = coverage(program, small, target.longest)
         check_not_worse(target, number, before, after, len(kept))
@@ -138,17 +146,7 @@ def adding(programs: Path, target: Target, inputs: dict[str, bytes]) -> list[str
         before = {path.name for path in known.iterdir()}
         for name, data in inputs.items():
             (new / name).write_bytes(data)
-        done = subprocess.run(
-            [program, "-merge=1", f"-max_len={target.longest}", known, new],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environment(),
-            check=False,
-            cwd=scratch,
-        )
-        if done.returncode != 0:
-            raise Problem(f"libFuzzer cannot merge {target.name}:\n{done.stderr[-2000:]}")
+        add_new(program, target, known, new)
         added = {path.read_bytes() for path in known.iterdir() if path.name not in before}
     return [name for name, data in inputs.items() if data in added]
 
