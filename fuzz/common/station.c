@@ -173,9 +173,7 @@ bool station_message(struct station *st, uint32_t request, uint32_t flags, const
 		return false;
 	if (size > VHOST_MAX_PAYLOAD)
 		size = VHOST_MAX_PAYLOAD;
-	vhost_put_u32(bytes, request);
-	vhost_put_u32(bytes + 4, VHOST_VERSION | flags);
-	vhost_put_u32(bytes + 8, size);
+	vhost_put_hdr(bytes, request, VHOST_VERSION | flags, size);
 	if (size != 0)
 		memcpy(bytes + VHOST_HDR_SIZE, payload, size);
 	station_stream(st, bytes, VHOST_HDR_SIZE + size, &file, file < WORLD_FILE_COUNT);

@@ -477,9 +477,7 @@ void line_message(struct line *line, uint32_t request, uint32_t flags, const voi
 {
 	uint8_t bytes[VHOST_HDR_SIZE + VHOST_MAX_PAYLOAD];
 
-	vhost_put_u32(bytes, request);
-	vhost_put_u32(bytes + 4, VHOST_VERSION | flags);
-	vhost_put_u32(bytes + 8, size);
+	vhost_put_hdr(bytes, request, VHOST_VERSION | flags, size);
 	if (size != 0)
 		memcpy(bytes + VHOST_HDR_SIZE, payload, size);
 	line_stream(line, bytes, VHOST_HDR_SIZE + size, &file, file < WORLD_FILE_COUNT);

@@ -274,9 +274,7 @@ static void serve(struct state *state)
 		state->status = state->in[VHOST_HDR_SIZE];
 	if (payload < 0)
 		return;
-	vhost_put_u32(bytes, request);
-	vhost_put_u32(bytes + 4, VHOST_VERSION | VHOST_FLAG_REPLY);
-	vhost_put_u32(bytes + 8, (uint32_t)payload);
+	vhost_put_hdr(bytes, request, VHOST_VERSION | VHOST_FLAG_REPLY, (uint32_t)payload);
 	size = VHOST_HDR_SIZE + (uint32_t)payload;
 	for (unsigned int i = 0; i < state->lie_count; i++)
 		if (state->lies[i].answer == state->answers)

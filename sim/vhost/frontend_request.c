@@ -217,12 +217,11 @@ int frontend_request(struct frontend *fe, const struct vhost_msg *msg, struct vh
 	failure = read_acknowledgements(fe, &in_step);
 	if (!in_step)
 		return failure < 0 ? failure : -EPROTO;
-	memcpy(first, fe->error, sizeof(first));
 	deadline = frontend_now_ms() + fe->options.timeout_ms;
-	ret = take_reply(fe, msg->request, reply, deadline);
 	if (failure == 0)
-		return ret;
-	if (ret == 0)
+		return take_reply(fe, msg->request, reply, deadline);
+	memcpy(first, fe->error, sizeof(first));
+	if (take_reply(fe, msg->request, reply, deadline) == 0)
 		vhost_msg_close_fds(reply);
 	memcpy(fe->error, first, sizeof(first));
 	return failure;

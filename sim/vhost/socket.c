@@ -161,9 +161,7 @@ int vhost_write(int fd, const struct vhost_msg *msg)
 	if (msg->size > VHOST_MAX_PAYLOAD || msg->fd_count > VHOST_MAX_FDS)
 		return -EINVAL;
 
-	vhost_put_u32(bytes, msg->request);
-	vhost_put_u32(bytes + 4, msg->flags);
-	vhost_put_u32(bytes + 8, msg->size);
+	vhost_put_hdr(bytes, msg->request, msg->flags, msg->size);
 	memcpy(bytes + VHOST_HDR_SIZE, msg->payload, msg->size);
 	iov.iov_len = VHOST_HDR_SIZE + msg->size;
 

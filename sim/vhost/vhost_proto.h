@@ -168,4 +168,18 @@ static inline void vhost_put_u64(void *at, uint64_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
+/**
+ * vhost_put_hdr() - the header of a message
+ * @at: set, VHOST_HDR_SIZE bytes
+ * @request: number
+ * @flags: with the version
+ * @size: bytes of payload that follow it
+ */
+static inline void vhost_put_hdr(uint8_t *at, uint32_t request, uint32_t flags, uint32_t size)
+{
+	vhost_put_u32(at, request);
+	vhost_put_u32(at + 4, flags);
+	vhost_put_u32(at + 8, size);
+}
+
 #endif /* VHOST_PROTO_H */
