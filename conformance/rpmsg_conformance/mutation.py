@@ -22,7 +22,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -67,6 +67,11 @@ class Mutant:
     kind: str = PYTHON
 
 
+def _pairs(verdicts: dict[str, str]) -> str:
+    """Verdicts by requirement, in one line."""
+    return " ".join(f"{name}={verdict}" for name, verdict in sorted(verdicts.items()))
+
+
 @dataclass
 class Judged:
     """A mutant after its run."""
@@ -78,6 +83,8 @@ class Judged:
     """Of so many cases of its requirement, as many found something wrong."""
     side_effects: dict[str, str]
     unstated: dict[str, str]
+    once: dict[str, str] = field(default_factory=dict)
+    """Unstated in the first of two runs, and not in the second."""
 
     @property
     def good(self) -> bool:
@@ -90,8 +97,8 @@ class Judged:
         if not self.caught_by:
             return "NOT CAUGHT"
         if self.unstated:
-            return "UNSTATED " + " ".join(f"{k}={v}" for k, v in sorted(self.unstated.items()))
-        return "ok"
+            return f"UNSTATED {_pairs(self.unstated)}"
+        return f"ok; in one run of two also {_pairs(self.once)}" if self.once else "ok"
 
 
 def _module(name: str) -> ModuleType:
@@ -281,6 +288,25 @@ def judge_all(
     return [judged[len(kinds) + number] for number in range(len(mutants))]
 
 
+def confirm(judged: Sequence[Judged], again: Callable[[list[Mutant]], list[Judged]]) -> list[Judged]:
+    """Ask those with unstated side effects a second time.
+
+    A side effect is something that the mistake brings about each time; what a busy machine does to a
+    case for once is none. A mutant that is not caught is not asked again: a case that notices its
+    mistake in some runs only is one to mend.
+    """
+    doubtful = [result.mutant for result in judged if result.caught_by and result.unstated]
+    if not doubtful:
+        return list(judged)
+    seconds = {result.mutant.name: result for result in again(doubtful)}
+    confirmed = []
+    for first in judged:
+        second = seconds.get(first.mutant.name, first)
+        once = {k: v for k, v in first.unstated.items() if k not in second.unstated}
+        confirmed.append(replace(second, once=once))
+    return confirmed
+
+
 def print_row(result: Judged, width: int) -> None:
     """One mutant of the table."""
     mutant = result.mutant
@@ -292,7 +318,7 @@ def print_row(result: Judged, width: int) -> None:
     if EVERYTHING in mutant.also:
         print(f"{indent}besides: no exchange works, so the others are not compared")
     elif result.side_effects:
-        effects = " ".join(f"{k}={v}" for k, v in sorted(result.side_effects.items()))
+        effects = _pairs(result.side_effects)
         print(textwrap.fill(f"besides: {effects}", 110, initial_indent=indent,
                             subsequent_indent=indent + "         "))
 
@@ -329,7 +355,7 @@ def without_mutant(mutants: Sequence[Mutant], requirements: Catalogue) -> dict[s
 
 
 def print_table(judged: Sequence[Judged], reasons: dict[str, str], whole: bool) -> None:
-    """The whole table, its foot, and the totals in its last line."""
+    """The whole table, its foot, those with which something is wrong again, and the totals last."""
     width = max(len(result.mutant.name) for result in judged)
     print(f"{'MUTANT':{width}}  BREAKS  OUTCOME")
     for result in judged:
@@ -342,6 +368,9 @@ def print_table(judged: Sequence[Judged], reasons: dict[str, str], whole: bool) 
         if whole
         else "Each mutant met all cases of its requirement and one of every other (--whole: every case)."
     )
+    for result in judged:
+        if not result.good or result.once:
+            print_row(result, width)
     caught = sum(bool(result.caught_by) for result in judged)
     clean = sum(result.good for result in judged)
     broken = len({result.mutant.requirement for result in judged})
@@ -397,7 +426,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             mutants = [replace(mutant, also=mutant.also | everything) for mutant in mutants]
         references = reference_remotes(mutants, simulator)
         with processes.guarded():
-            judged = judge_all(mutants, references, max(1, options.jobs), cases, requirements)
+            jobs = max(1, options.jobs)
+            judged = confirm(
+                judge_all(mutants, references, jobs, cases, requirements),
+                lambda doubtful: judge_all(doubtful, references, 1, cases, requirements),
+            )
     except MutationError as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,36 @@ def test_mutant_with_an_unstated_side_effect_is_told() -> None:
     judged = mutation.judge(wide(frozenset({"NS-004"})), reference, seen)
     assert not judged.good
     assert judged.outcome == "UNSTATED NS-005=DIED"
+
+
+def judged_with(*unstated: str) -> mutation.Judged:
+    verdicts = dict.fromkeys(unstated, "FAIL")
+    return mutation.Judged(wide(), ["test_case"], (1, 1), verdicts, verdicts)
+
+
+def test_mutant_with_an_unstated_side_effect_is_asked_again_and_only_such_a_one() -> None:
+    asked: list[mutation.Mutant] = []
+
+    def again(doubtful: list[mutation.Mutant]) -> list[mutation.Judged]:
+        asked.extend(doubtful)
+        return [judged_with("NS-005")]
+
+    clean = replace(judged_with(), mutant=replace(wide(), name="clean"))
+    first, second = mutation.confirm([judged_with("NS-004", "NS-005"), clean], again)
+    assert [mutant.name for mutant in asked] == ["wide"]
+    assert (first.outcome, first.good, second) == ("UNSTATED NS-005=FAIL", False, clean)
+
+
+def test_mutant_with_a_side_effect_in_one_run_of_two_is_good_and_told() -> None:
+    (judged,) = mutation.confirm([judged_with("NS-004")], lambda doubtful: [judged_with()])
+    assert judged.good
+    assert judged.outcome == "ok; in one run of two also NS-004=FAIL"
+
+
+def test_mutant_that_is_not_caught_is_not_asked_again() -> None:
+    missed = replace(judged_with("NS-004"), caught_by=[])
+    (judged,) = mutation.confirm([missed], lambda doubtful: [judged_with() for _ in doubtful])
+    assert judged.outcome == "NOT CAUGHT"
 
 
 def test_mutant_run_that_ends_without_a_word_is_an_error(
