@@ -38,6 +38,7 @@ void __wrap_log_write(enum log_level level, const char *format, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __real_open(const char *path, int flags, ...);
 uint64_t __wrap_uv_hrtime(void);
+int __wrap_sched_yield(void);
 void __wrap_uv_update_time(uv_loop_t *loop);
 int __wrap_uv_idle_init(uv_loop_t *loop, uv_idle_t *idle);
 int __wrap_uv_idle_start(uv_idle_t *idle, uv_idle_cb callback);
@@ -104,7 +105,13 @@ int __wrap_open(const char *path, int flags, ...)
 
 uint64_t __wrap_uv_hrtime(void)
 {
-	return world_now();
+	return world_clock();
+}
+
+/* Nobody else is there to run. */
+int __wrap_sched_yield(void)
+{
+	return 0;
 }
 
 void __wrap_uv_update_time(uv_loop_t *loop)

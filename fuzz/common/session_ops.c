@@ -70,6 +70,9 @@ static const struct oplist_op ops[SESSION_COUNT] = {
 					  {"seed", 4, OPLIST_NUMBER, 0}}},
 	[SESSION_CRASH] = {.name = "crash", .fields = {{"down_ms", 2, OPLIST_COUNT, 0}}},
 	[SESSION_FAIL] = {.name = "fail", .fields = {{"after", 1, OPLIST_COUNT, 0}}},
+	[SESSION_POLL] = {.name = "poll",
+			  .fields = {{"longest_us", 2, OPLIST_CHOICE, 1001},
+				     {"eager", 1, OPLIST_CHOICE, 2}}},
 };
 
 const struct oplist_schema session_schema = {

@@ -109,7 +109,7 @@ static unsigned int fd_next, fd_open;
 static struct mapping mappings[MAX_MAPPINGS];
 static unsigned int mapping_count;
 static const struct world_peer *peer;
-static uint64_t now;
+static uint64_t now, tick;
 static uint32_t calls_left;
 static bool active, failed;
 
@@ -207,6 +207,7 @@ void world_begin(const struct world_peer *other)
 	mapping_count = 0;
 	peer = other;
 	now = START_TIME;
+	tick = 0;
 	calls_left = UINT32_MAX;
 	failed = false;
 	active = true;
@@ -360,6 +361,19 @@ void world_advance(uint64_t ns)
 {
 	if (ns < INT64_MAX / 2 - now)
 		now += ns;
+}
+
+void world_tick(uint64_t ns)
+{
+	tick = ns;
+}
+
+uint64_t world_clock(void)
+{
+	uint64_t seen = now;
+
+	world_advance(tick);
+	return seen;
 }
 
 uint64_t world_now(void)
@@ -836,10 +850,13 @@ int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *to,
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *to)
 {
+	uint64_t seen;
+
 	if (!active)
 		return __real_clock_gettime(clock, to);
-	to->tv_sec = (time_t)(now / 1000000000);
-	to->tv_nsec = (long)(now % 1000000000);
+	seen = world_clock();
+	to->tv_sec = (time_t)(seen / 1000000000);
+	to->tv_nsec = (long)(seen % 1000000000);
 	return 0;
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

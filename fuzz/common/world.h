@@ -183,7 +183,22 @@ bool world_failed(void);
 void world_advance(uint64_t ns);
 
 /**
- * world_now() - the time, which clock_gettime() shows
+ * world_tick() - have time pass by itself: whoever looks at the clock finds it later
+ * @ns: nanoseconds from one look to the next; 0, as it is in a new world: none
+ *
+ * For code that waits by looking at the clock, which would never end otherwise.
+ */
+void world_tick(uint64_t ns);
+
+/**
+ * world_clock() - look at the clock
+ *
+ * Return: nanoseconds, as clock_gettime() shows them.
+ */
+uint64_t world_clock(void);
+
+/**
+ * world_now() - the time, without a look at the clock
  *
  * Return: nanoseconds.
  */

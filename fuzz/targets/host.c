@@ -23,6 +23,8 @@
 #include "wire/bytes.h"
 
 #define MAX_LIES 8
+#define MAX_ASLEEP 16
+#define LOOK_NS 4000 /* between two looks at the clock of a host that polls */
 #define MAX_FDS 64
 #define STREAM 8192
 #define CONFIG_SIZE 16
@@ -55,6 +57,7 @@ enum {
 	OP_HANG_UP,
 	OP_FRONTEND,
 	OP_CONFIG_SPACE,
+	OP_ASLEEP,
 	OP_COUNT
 };
 
@@ -134,6 +137,9 @@ static const struct oplist_op ops[OP_COUNT] = {
 			     .fields = {{"write", 1, OPLIST_CHOICE, 2},
 					{"offset", 4, OPLIST_LENGTH, 0},
 					{"size", 4, OPLIST_LENGTH, 0}}},
+	[OP_ASLEEP] = {.name = "asleep",
+		       .fields = {{"count", 1, OPLIST_CHOICE, MAX_ASLEEP + 1},
+				  {"after_us", 2, OPLIST_COUNT, 0}}},
 };
 
 static const struct oplist_schema schema = {
@@ -170,6 +176,12 @@ struct state {
 	int calls[RPMSG_NUM_QUEUES], errors[RPMSG_NUM_QUEUES];
 	uint16_t last_avail[RPMSG_NUM_QUEUES], used[RPMSG_NUM_QUEUES];
 	bool hung_up;
+
+	/* What it does while the host sleeps, one at a time. */
+	const struct oplist_item *asleep[MAX_ASLEEP];
+	unsigned int asleep_at, asleep_count, asleep_wanted;
+	uint64_t asleep_ns;
+
 	bool rings_lie; /* a buffer may be returned as often as it likes */
 	struct {
 		const uint8_t *at;
@@ -361,12 +373,6 @@ static bool on_connecting(void *ctx)
 
 static void on_event(void *ctx)
 {
-}
-
-/* All is done before the host waits: nothing comes of waiting. */
-static bool on_wait(void *ctx)
-{
-	return false;
 }
 
 /* ---- the device at its rings --------------------------------------------------------------- */
@@ -570,6 +576,82 @@ static void unasked(struct state *state, const struct oplist_item *item)
 	say(state, tail, size);
 }
 
+static void device_op(struct state *state, const struct oplist_item *item)
+{
+	uint64_t first = oplist_get(&schema, item, 0);
+	uint32_t used_len = (uint32_t)first;
+	const uint8_t *tail;
+	size_t size;
+
+	switch (item->code) {
+	case OP_MESSAGE:
+		message(state, item);
+		break;
+	case OP_RAW:
+		state->guilty = true;
+		tail = oplist_tail(&schema, item, &size);
+		deliver(state, tail, size, &used_len);
+		break;
+	case OP_NAME:
+		name_service(state, item);
+		break;
+	case OP_RETURN:
+		give_back(state, item);
+		break;
+	case OP_USED:
+	case OP_INDEX:
+		write_ring(state, item);
+		break;
+	case OP_SCRIBBLE:
+		scribble(state, item);
+		break;
+	case OP_SIGNAL:
+		state->guilty = true;
+		signal_fd(state, oplist_get(&schema, item, 1) != 0 ? state->errors[first]
+								   : state->calls[first]);
+		break;
+	case OP_UNASKED:
+		unasked(state, item);
+		break;
+	default:
+		state->guilty = true;
+		state->hung_up = true;
+		break;
+	}
+}
+
+/* The next operations of the device are for when the host sleeps. */
+static void fall_asleep(struct state *state, const struct oplist_item *item)
+{
+	state->asleep_wanted = (unsigned int)oplist_get(&schema, item, 0);
+	state->asleep_ns = oplist_get(&schema, item, 1) * 1000;
+}
+
+static void act_or_keep(struct state *state, const struct oplist_item *item)
+{
+	if (state->asleep_wanted == 0) {
+		device_op(state, item);
+		return;
+	}
+	state->asleep_wanted--;
+	if (state->asleep_count < MAX_ASLEEP)
+		state->asleep[state->asleep_count++] = item;
+}
+
+/* Besides that, all was done before the host waits. */
+static bool on_wait(void *ctx)
+{
+	struct state *state = ctx;
+
+	if (state->asleep_at == state->asleep_count) {
+		state->asleep_at = state->asleep_count = 0;
+		return false;
+	}
+	world_advance(state->asleep_ns);
+	device_op(state, state->asleep[state->asleep_at++]);
+	return true;
+}
+
 /* ---- the host ------------------------------------------------------------------------------ */
 
 static void on_message(void *ctx, const struct host_message *received)
@@ -619,6 +701,7 @@ static void check(const struct state *state)
 
 static void close_host(struct state *state)
 {
+	state->asleep_at = state->asleep_count = state->asleep_wanted = 0;
 	for (unsigned int i = 0; i < MAX_ENTRIES; i++)
 		check_reads(state, i);
 	memset(state->given, 0, sizeof(state->given));
@@ -658,12 +741,14 @@ static void open_host(struct state *state, const struct oplist_item *item)
 		.no_name_service = (flags & 2) != 0,
 		.no_event_idx = (flags & 4) != 0,
 		.no_indirect = (flags & 8) != 0,
-		/* Not .poll: time does not pass here unless somebody waits. */
+		/* Not .poll: there is nobody else to run, and it would look for all of the time. */
+		.spin = (flags & 16) != 0,
 		.timeout_ms = 100,
 	};
 	int ret;
 
 	new_connection(state);
+	world_tick(options.spin ? LOOK_NS : 0);
 	state->open = true;
 	if (host_open(&state->host, "/device", &options, &host_ops, state) < 0)
 		return;
@@ -838,50 +923,6 @@ static void host_op(struct state *state, const struct oplist_item *item)
 	}
 }
 
-static void device_op(struct state *state, const struct oplist_item *item)
-{
-	uint64_t first = oplist_get(&schema, item, 0);
-	uint32_t used_len = (uint32_t)first;
-	const uint8_t *tail;
-	size_t size;
-
-	switch (item->code) {
-	case OP_MESSAGE:
-		message(state, item);
-		break;
-	case OP_RAW:
-		state->guilty = true;
-		tail = oplist_tail(&schema, item, &size);
-		deliver(state, tail, size, &used_len);
-		break;
-	case OP_NAME:
-		name_service(state, item);
-		break;
-	case OP_RETURN:
-		give_back(state, item);
-		break;
-	case OP_USED:
-	case OP_INDEX:
-		write_ring(state, item);
-		break;
-	case OP_SCRIBBLE:
-		scribble(state, item);
-		break;
-	case OP_SIGNAL:
-		state->guilty = true;
-		signal_fd(state, oplist_get(&schema, item, 1) != 0 ? state->errors[first]
-								   : state->calls[first]);
-		break;
-	case OP_UNASKED:
-		unasked(state, item);
-		break;
-	default:
-		state->guilty = true;
-		state->hung_up = true;
-		break;
-	}
-}
-
 static void one_op(struct state *state, const struct oplist_item *item)
 {
 	switch (item->code) {
@@ -903,13 +944,16 @@ static void one_op(struct state *state, const struct oplist_item *item)
 	case OP_FRONTEND:
 		frontend(state, item);
 		break;
+	case OP_ASLEEP:
+		fall_asleep(state, item);
+		break;
 	case OP_CONFIG_SPACE:
 		if (state->started)
 			config_space(state, item);
 		break;
 	default:
 		if (state->open && item->code >= OP_MESSAGE)
-			device_op(state, item);
+			act_or_keep(state, item);
 		else if (state->started)
 			host_op(state, item);
 		break;

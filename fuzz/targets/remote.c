@@ -20,6 +20,7 @@
 #define START_TIME UINT64_C(1000000000)
 #define MAX_TURNS 4096 /* of remote_run() before it is taken to be endless */
 #define BACKLOG 32
+#define MAX_CROWD 300
 #define MAX_ENDPOINTS 64
 #define RULE_STATES 4
 #define RULE_PEER 1030
@@ -47,6 +48,7 @@ enum {
 	OP_RULE,
 	OP_SERVE,
 	OP_OPTIONS,
+	OP_CROWD,
 	OP_COUNT
 };
 
@@ -110,6 +112,7 @@ static const struct oplist_op ops[OP_COUNT] = {
 				   {"check", 1, OPLIST_CHOICE, REMOTE_CHECK_STRICT + 1},
 				   {"large", 1, OPLIST_CHOICE, 2},
 				   {"listener", 1, OPLIST_CHOICE, 3}}},
+	[OP_CROWD] = {.name = "crowd", .fields = {{"endpoints", 2, OPLIST_CHOICE, MAX_CROWD + 1}}},
 };
 
 static const struct oplist_schema schema = {
@@ -457,6 +460,20 @@ static void add_rule(struct state *state, const struct oplist_item *item)
 	state->script.rule_count++;
 }
 
+/* Endpoints that nobody is told of; with many of them messages are looked at ahead. */
+static void add_crowd(struct state *state, uint64_t count)
+{
+	const struct service_params params = {.quiet = true};
+	const struct service_kind *echo = service_kind_find("echo");
+
+	while (count-- > 0) {
+		uint32_t addr = RPMSG_ADDR_ANY;
+
+		if (remote_announce(state->remote, "one-of-many", echo, &params, &addr) != 0)
+			break;
+	}
+}
+
 static void settle(struct state *state)
 {
 	unsigned int turns = 0;
@@ -556,6 +573,9 @@ static void one_op(struct state *state, const struct oplist_item *item)
 		break;
 	case OP_OPTIONS:
 		set_options(state, item);
+		break;
+	case OP_CROWD:
+		add_crowd(state, oplist_get(&schema, item, 0));
 		break;
 	default:
 		if (state->attached)

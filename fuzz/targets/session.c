@@ -23,6 +23,7 @@
 #include "wire/bytes.h"
 
 #define MAX_TURNS 4096
+#define LOOK_NS 4000 /* between two looks at the clock of one that polls */
 
 struct state {
 	struct station st;
@@ -245,6 +246,14 @@ static void configure(struct state *state, const struct oplist_item *item)
 	(void)instance_configure(&state->st.instance, &config);
 }
 
+/* From now on it looks at the queues for a while before it sleeps. */
+static void poll_queues(struct state *state, const struct oplist_item *item)
+{
+	world_tick(LOOK_NS);
+	instance_poll(&state->st.instance, oplist_get(&session_schema, item, 0) * 1000,
+		      oplist_get(&session_schema, item, 1) != 0);
+}
+
 static void owner_op(struct state *state, const struct oplist_item *item)
 {
 	struct instance *instance = &state->st.instance;
@@ -278,6 +287,9 @@ static void owner_op(struct state *state, const struct oplist_item *item)
 		break;
 	case SESSION_CONFIGURE:
 		configure(state, item);
+		break;
+	case SESSION_POLL:
+		poll_queues(state, item);
 		break;
 	default:
 		instance_crash(instance, oplist_get(&session_schema, item, 0));
@@ -395,6 +407,9 @@ static int run(const uint8_t *data, size_t size)
 		station_check(&state.st);
 	}
 	before(&state);
+	/* Where time goes on by itself, what has a time of its own to do never comes to rest. */
+	instance_poll(&state.st.instance, 0, false);
+	world_tick(0);
 	ORACLE("rest", station_turns(&state.st, MAX_TURNS), "not at rest after %d turns",
 	       MAX_TURNS);
 	after(&state);
