@@ -9,6 +9,7 @@ import pytest
 
 from rpmsg_conformance.agent import AgentClient
 from rpmsg_conformance.expect import expect, expect_equal
+from rpmsg_conformance.host_target import HostTarget
 from rpmsg_conformance.kernel_api import KernelApi, KernelChannel, wait_until_asleep
 from rpmsg_conformance.link import PAYLOAD_MAX
 from rpmsg_conformance.sim import SimulatorClient
@@ -183,17 +184,29 @@ def test_kernel_destroy_with_messages_in_flight_is_the_last_of_the_callback(
     expect_equal("calls after rpmsg_destroy_ept() had returned", state["late"], 0)
 
 
+#: How often a guest with more than one processor gets the chance to do something during a callback.
+CHANCES = 20
+
+
 @pytest.mark.requirement("KA-041")
 def test_kernel_destroy_waits_for_a_callback_that_runs(
-    kernel: KernelApi, bound: KernelChannel, sim: SimulatorClient, agent: AgentClient
+    host: HostTarget,
+    kernel: KernelApi,
+    bound: KernelChannel,
+    sim: SimulatorClient,
+    agent: AgentClient,
 ) -> None:
-    endpoint = kernel.create(bound, 605, action="hold", hold_ms=300)
-    # The module begins to destroy when the callback has begun: nobody else is that fast.
-    destroyed = kernel.submit("endpoint_destroy", worker=1, endpoint=endpoint.id, inside=1)
-    wait_until_asleep(agent, 1)
-    sim.send(src=9000, dst=605, data=b"held")
-    result = destroyed.wait()
-    if result["inside"] == "0":
+    # A callback with interrupts off keeps its processor. Whether the module's call happens to have
+    # another one is the scheduler's choice, and a call that begins too late shows nothing.
+    for _ in range(CHANCES if host.bundle.processors > 1 else 1):
+        endpoint = kernel.create(bound, 605, action="hold", hold_ms=300)
+        # The module begins to destroy when the callback has begun: nobody else is that fast.
+        destroyed = kernel.submit("endpoint_destroy", worker=1, endpoint=endpoint.id, inside=1)
+        wait_until_asleep(agent, 1)
+        sim.send(src=9000, dst=605, data=b"held")
+        if destroyed.wait()["inside"] == "1":
+            break
+    else:
         pytest.skip("callbacks of this guest let nothing else run, so nothing happens during one")
     order = [event["what"] for event in kernel.events(endpoint=endpoint.id)]
     expect_equal("order of the ends of callback and destruction", order, ["held", "destroyed"])

@@ -251,14 +251,18 @@ static struct kapi_endpoint *named(struct kapi_call *call)
 int kapi_run_endpoint_destroy(struct kapi_call *call)
 {
 	struct kapi_endpoint *endpoint = named(call);
+	unsigned int called;
 	int wait;
 
 	if (IS_ERR(endpoint))
 		return PTR_ERR(endpoint);
 	if (kapi_int(call, "inside", 0, &wait))
 		return -EINVAL;
+	/* Who comes too late for a callback that keeps its processor learns that it has been. */
+	called = READ_ONCE(endpoint->called);
 	if (wait)
-		wait_event_interruptible_timeout(endpoint->changed, READ_ONCE(endpoint->inside),
+		wait_event_interruptible_timeout(endpoint->changed,
+						 READ_ONCE(endpoint->called) != called,
 						 msecs_to_jiffies(INSIDE_MS));
 	kapi_say(call, "inside=%d", READ_ONCE(endpoint->inside));
 	return kapi_endpoint_destroy(endpoint, &call->duration_ns);
