@@ -60,9 +60,39 @@ if(SANITIZE STREQUAL "none" AND NOT FUZZ AND NOT CMAKE_BUILD_TYPE STREQUAL "Debu
 	target_compile_options(testbench_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
 
+# A message passes through four floors: what it costs is calls between their files, too. Programs that
+# a user runs become one piece. Tests and fuzz targets put functions of their own in place of others
+# (--wrap), of which gcc's optimiser knows nothing: its objects hold both forms, and those programs are
+# linked from the plain one. Clang's hold one form only, but its linker does know of --wrap.
+set(lto_works FALSE)
+if(LTO)
+	include(CheckIPOSupported)
+	check_ipo_supported(RESULT lto_works OUTPUT lto_output LANGUAGES C)
+	if(NOT lto_works)
+		message(STATUS "LTO=ON has no effect, this compiler cannot: ${lto_output}")
+	elseif(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		target_link_options(testbench_flags INTERFACE
+			$<$<NOT:$<BOOL:$<TARGET_PROPERTY:INTERPROCEDURAL_OPTIMIZATION>>>:-fno-lto>)
+	else()
+		set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+	endif()
+endif()
+
+# across_files(TARGET): optimise it across files where that is asked for and works.
+function(across_files target)
+	if(NOT lto_works)
+		return()
+	endif()
+	set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
+	if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		target_compile_options(${target} PRIVATE -ffat-lto-objects)
+	endif()
+endfunction()
+
 # floor(NAME SOURCES... CALLS FLOORS...): a static library that may call only what it names.
 function(floor name)
 	cmake_parse_arguments(FLOOR "" "" "CALLS" ${ARGN})
 	add_library(${name} STATIC ${FLOOR_UNPARSED_ARGUMENTS})
 	target_link_libraries(${name} PUBLIC testbench_flags ${FLOOR_CALLS})
+	across_files(${name})
 endfunction()

@@ -213,7 +213,7 @@ static int wait_line(struct client *client, int64_t deadline_ms, size_t *size)
 
 int client_read(struct client *client, int timeout_ms, json_t **line)
 {
-	size_t size;
+	size_t size = 0;
 	int ret = wait_line(client, timeout_ms < 0 ? -1 : client_now_ms() + timeout_ms, &size);
 
 	if (ret)

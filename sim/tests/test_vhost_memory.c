@@ -100,7 +100,7 @@ static void test_mem_table_of_eight_regions_is_mapped(void **state)
 static void send_table(struct fx *fx, uint32_t claimed, uint32_t size, unsigned int fd_count)
 {
 	uint8_t payload[VHOST_MAX_PAYLOAD] = {0};
-	int fds[VHOST_MAX_FDS];
+	int fds[VHOST_MAX_FDS] = {0};
 
 	vhost_put_u32(payload, claimed);
 	for (unsigned int i = 0; i < fd_count; i++)
