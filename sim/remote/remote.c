@@ -31,10 +31,21 @@ uint64_t remote_default_features(void)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
+/* A message as a driver's buffers have it: from the first byte of a cache line on. */
+static uint8_t *new_message(void)
+{
+	size_t size = (REMOTE_MAX_MESSAGE + ENDPOINT_LINE - 1) / ENDPOINT_LINE * ENDPOINT_LINE;
+	uint8_t *message = aligned_alloc(ENDPOINT_LINE, size);
+
+	if (message != NULL)
+		memset(message, 0, RPMSG_HDR_SIZE);
+	return message;
+}
+
 static int allocate(struct remote *remote)
 {
-	remote->message = malloc(REMOTE_MAX_MESSAGE);
-	remote->scratch = malloc(REMOTE_MAX_PAYLOAD);
+	remote->message = new_message();
+	remote->scratch = new_message();
 	remote->host_channels = malloc(HOST_CHANNELS * sizeof(struct host_channel));
 	if (remote->message == NULL || remote->scratch == NULL || remote->host_channels == NULL)
 		return -ENOMEM;

@@ -158,7 +158,8 @@ struct remote {
 
 	/* the message that is being handled */
 	uint8_t *message;	 /* REMOTE_MAX_MESSAGE bytes */
-	uint8_t *scratch;	 /* REMOTE_MAX_PAYLOAD bytes, for services */
+	uint8_t *scratch;	 /* as many; services have all but the place of a header */
+	struct virtq_chain rare; /* popped last from the input queue, where it was no piece */
 	struct inbound *current; /* NULL also while nobody is told of single messages */
 	bool answered;		 /* its service has sent something */
 	uint32_t extra_cost;	 /* work of the current run that counts as messages */

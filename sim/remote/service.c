@@ -169,7 +169,7 @@ enum wire_order service_order(const struct service *service)
 
 void *service_buffer(struct service *service)
 {
-	return service->remote->scratch;
+	return service->remote->scratch + RPMSG_HDR_SIZE;
 }
 
 uint64_t service_now(const struct service *service)
