@@ -192,8 +192,8 @@ static struct {
 	bool full;
 } held;
 
-/* Whose callback was called last, for the one that comes too late. */
-static void *last_called;
+/* The default endpoint of the channel that was removed last, for the callback that comes too late. */
+static struct kapi_endpoint *removed;
 
 static int lie_callback(struct rpmsg_device *rpdev, void *data, int len, void *priv, u32 src)
 {
@@ -213,7 +213,6 @@ static int lie_callback(struct rpmsg_device *rpdev, void *data, int len, void *p
 		held.full = true;
 		return 0;
 	}
-	last_called = priv;
 	if (lies("callback-atomic"))
 		preempt_disable();
 	kapi_callback(rpdev, data, len, priv, src);
@@ -343,6 +342,7 @@ static void lie_remove(struct rpmsg_device *rpdev)
 
 	if (lies("remove-not-called"))
 		return;
+	removed = ept ? ept->priv : NULL;
 	if (lies("endpoint-gone-in-remove"))
 		rpdev->ept = NULL;
 	true_remove(rpdev);
@@ -373,18 +373,13 @@ int lie_register_driver(struct rpmsg_driver *driver)
 	return register_rpmsg_driver(driver);
 }
 
-static void call_once_more(struct work_struct *work)
-{
-	/* Late enough for the end to be noted, and long before anybody asks or forgets. */
-	usleep_range(500, 1000);
-	kapi_callback(NULL, "late", 4, last_called, 1);
-}
-
-static DECLARE_WORK(once_more, call_once_more);
-
 void lie_unregister_driver(struct rpmsg_driver *driver)
 {
+	removed = NULL;
 	unregister_rpmsg_driver(driver);
-	if (lies("callback-after-unregister"))
-		schedule_work(&once_more);
+	if (!lies("callback-after-unregister") || !removed)
+		return;
+	/* The caller is about to note this, and a call from a thread beside it might come before that. */
+	removed->destroyed = true;
+	kapi_callback(NULL, "late", 4, removed, 1);
 }
