@@ -192,7 +192,8 @@ static struct {
 	bool full;
 } held;
 
-/* The default endpoint of the channel that was removed last, for the callback that comes too late. */
+/* The default endpoint of the channel that was removed last, for the callback that comes too late.
+ */
 static struct kapi_endpoint *removed;
 
 static int lie_callback(struct rpmsg_device *rpdev, void *data, int len, void *priv, u32 src)
@@ -379,7 +380,8 @@ void lie_unregister_driver(struct rpmsg_driver *driver)
 	unregister_rpmsg_driver(driver);
 	if (!lies("callback-after-unregister") || !removed)
 		return;
-	/* The caller is about to note this, and a call from a thread beside it might come before that. */
+	/* The caller is about to note this, and a call from a thread beside it might come before
+	 * that. */
 	removed->destroyed = true;
 	kapi_callback(NULL, "late", 4, removed, 1);
 }
