@@ -261,14 +261,12 @@ void outside_after(const struct backend *be)
 {
 	size_t size;
 	const uint8_t *memory = world_memory(WORLD_RAM, &size);
-	bool any = false;
 
-	for (size_t block = 0; block < BLOCKS; block++) {
-		changed[block] = is_changed(memory, block);
-		any |= changed[block];
-	}
-	if (!any)
+	/* As after most of what a device does. */
+	if (memcmp(memory, mirror, sizeof(mirror)) == 0)
 		return;
+	for (size_t block = 0; block < BLOCKS; block++)
+		changed[block] = is_changed(memory, block);
 	collect(be);
 	judge(memory);
 	for (size_t block = 0; block < BLOCKS; block++)

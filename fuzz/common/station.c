@@ -351,11 +351,22 @@ static void on_finished(void *ctx, struct instance *instance)
 
 static const struct instance_ops instance_ops = {.finished = on_finished};
 
+/* All but what is room for a text: that is most of it. */
+static void clear(struct station *st)
+{
+	size_t room = offsetof(struct station, registry.events.hex);
+	size_t rest = room + sizeof(st->registry.events.hex);
+
+	memset(st, 0, room);
+	memset((uint8_t *)st + rest, 0, sizeof(*st) - rest);
+}
+
 void station_begin(struct station *st, const struct remote_config *config,
 		   void (*violation)(void *ctx, const struct violation_record *record), void *ctx)
 {
 	size_t size;
 
+	clear(st);
 	log_threshold = LOG_LEVEL_ERROR;
 	st->peer = (struct world_peer){
 		.sent = on_sent,

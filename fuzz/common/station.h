@@ -59,7 +59,7 @@ struct station_setup {
 
 /**
  * station_begin() - a world with an instance that listens
- * @st: station of zero bytes
+ * @st: station; nothing of what it was before is left
  * @config: of the remote; NULL: the defaults with a backlog that is cheap to make
  * @violation: told of each; may be NULL
  * @ctx: passed to it

@@ -119,11 +119,10 @@ static int run(const uint8_t *data, size_t size)
 	const char *at = (const char *)data, *end = at + size;
 
 	json_object_seed(1);
-	memset(&state, 0, sizeof(state));
 	station_begin(&state.st, NULL, NULL, NULL);
 	state.rpc.registry = &state.st.registry;
 	state.rpc.subscribe = subscribe;
-	state.listener.deliver = deliver;
+	state.listener = (struct events_listener){.deliver = deliver};
 	events_listen(&state.st.registry.events, &state.listener);
 	for (unsigned int i = 0; i < MAX_LINES && at < end; i++) {
 		const char *stop = memchr(at, '\n', (size_t)(end - at));

@@ -399,7 +399,7 @@ static int run(const uint8_t *data, size_t size)
 
 	if (oplist_parse(&list, &session_schema, data, size) != 0)
 		return -1;
-	memset(&state, 0, sizeof(state));
+	state.guilty = false;
 	station_begin(&state.st, NULL, on_violation, &state);
 	outside_begin();
 	for (unsigned int i = 0; i < list.count; i++) {
