@@ -84,10 +84,13 @@ static void log_suppressed(struct instance *instance, struct log_limit *limit, c
 void instance_log_suppressed(struct instance *instance)
 {
 	for (int i = 0; i < VIOLATION_COUNT; i++)
-		log_suppressed(instance, &instance->violation_limits[i], "violation",
-			       violation_name(i));
+		if (instance->violation_limits[i].window != 0)
+			log_suppressed(instance, &instance->violation_limits[i], "violation",
+				       violation_name(i));
 	for (unsigned int i = 0; i < FAULT_COUNT; i++)
-		log_suppressed(instance, &instance->fault_limits[i], "fault", fault_at(i)->name);
+		if (instance->fault_limits[i].window != 0)
+			log_suppressed(instance, &instance->fault_limits[i], "fault",
+				       fault_at(i)->name);
 }
 
 /* ---- the remote's turns ----------------------------------------------------------------- */
