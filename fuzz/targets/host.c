@@ -9,27 +9,20 @@
  * is read once; counters and free buffers add up; a device that did nothing wrong is blamed for
  * nothing, and the host starts on it; what fails says why; nothing is left open or mapped.
  */
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "common/hostile.h"
 #include "common/oracle.h"
 #include "common/reads.h"
 #include "common/target.h"
 #include "common/world.h"
 #include "host/host.h"
-#include "virtio/vring.h"
 #include "wire/bytes.h"
 
-#define MAX_LIES 8
 #define MAX_ASLEEP 16
 #define LOOK_NS 4000 /* between two looks at the clock of a host that polls */
-#define MAX_FDS 64
-#define STREAM 8192
-#define CONFIG_SIZE 16
 #define NS_PER_MS UINT64_C(1000000)
-#define MAX_ENTRIES 64
 #define MAX_MEMORY (UINT64_C(32) << 20)
 
 enum {
@@ -72,7 +65,7 @@ static const struct oplist_op ops[OP_COUNT] = {
 				  {"to_remote", 4, OPLIST_LENGTH, 0}}},
 	[OP_LIE] = {.name = "lie",
 		    .fields = {{"answer", 1, OPLIST_COUNT, 0},
-			       {"what", 1, OPLIST_CHOICE, 7},
+			       {"what", 1, OPLIST_CHOICE, HOSTILE_LIE_KINDS},
 			       {"value", 8, OPLIST_BITS, 0},
 			       {"file", 1, OPLIST_CHOICE, WORLD_FILE_COUNT}}},
 	[OP_OPEN] = {.name = "open",
@@ -151,317 +144,18 @@ static const struct oplist_schema schema = {
 	.memory_size = 0x100000,
 };
 
-struct lie {
-	unsigned int answer, what;
-	uint64_t value;
-	enum world_file file;
-};
-
 struct state {
 	struct host host;
-	struct world_peer peer;
-	bool open, started, guilty;
+	bool open, started;
 
-	/* The device: its end of the connection, and what it was given. */
-	uint64_t features, protocol;
-	uint8_t config[CONFIG_SIZE], status;
-	struct lie lies[MAX_LIES];
-	unsigned int lie_count, answers;
-	uint8_t in[VHOST_HDR_SIZE + VHOST_MAX_PAYLOAD];
-	size_t in_size;
-	uint8_t out[STREAM];
-	size_t out_at, out_size;
-	int out_fds[MAX_FDS], held[MAX_FDS];
-	unsigned int out_fd_count, held_count;
-	int calls[RPMSG_NUM_QUEUES], errors[RPMSG_NUM_QUEUES];
-	uint16_t last_avail[RPMSG_NUM_QUEUES], used[RPMSG_NUM_QUEUES];
-	bool hung_up;
-
-	/* What it does while the host sleeps, one at a time. */
+	/* And what it does while the host sleeps, one at a time. */
+	struct hostile device;
 	const struct oplist_item *asleep[MAX_ASLEEP];
 	unsigned int asleep_at, asleep_count, asleep_wanted;
 	uint64_t asleep_ns;
-
-	bool rings_lie; /* a buffer may be returned as often as it likes */
-	struct {
-		const uint8_t *at;
-		uint32_t size;
-	} given[MAX_ENTRIES]; /* messages that the host may read, by head */
 };
 
-/* ---- the back-end's end of the connection -------------------------------------------------- */
-
-static void say(struct state *state, const void *bytes, size_t size)
-{
-	if (size > sizeof(state->out) - state->out_size)
-		size = sizeof(state->out) - state->out_size;
-	memcpy(state->out + state->out_size, bytes, size);
-	state->out_size += size;
-}
-
-static void attach_file(struct state *state, enum world_file file)
-{
-	int fd = world_open(file);
-
-	if (fd < 0)
-		return;
-	if (state->out_fd_count < MAX_FDS)
-		state->out_fds[state->out_fd_count++] = fd;
-	else
-		close(fd);
-}
-
-/* The right answer to a request. Return: payload bytes, or -1: there is none. */
-static int answer(struct state *state, uint32_t request, bool need_reply, uint8_t *to)
-{
-	switch (request) {
-	case VHOST_GET_FEATURES:
-		vhost_put_u64(to, state->features);
-		return 8;
-	case VHOST_GET_PROTOCOL_FEATURES:
-		vhost_put_u64(to, state->protocol);
-		return 8;
-	case VHOST_GET_QUEUE_NUM:
-		vhost_put_u64(to, RPMSG_NUM_QUEUES);
-		return 8;
-	case VHOST_GET_MAX_MEM_SLOTS:
-		vhost_put_u64(to, 8);
-		return 8;
-	case VHOST_GET_STATUS:
-		vhost_put_u64(to, state->status);
-		return 8;
-	case VHOST_GET_VRING_BASE:
-		memcpy(to, state->in + VHOST_HDR_SIZE, 4);
-		vhost_put_u32(to + 4, 0);
-		return 8;
-	case VHOST_GET_CONFIG:
-		memcpy(to, state->in + VHOST_HDR_SIZE, VHOST_CONFIG_HDR_SIZE);
-		memcpy(to + VHOST_CONFIG_HDR_SIZE, state->config, CONFIG_SIZE);
-		return VHOST_CONFIG_HDR_SIZE + (int)(vhost_get_u32(to + 4) % (CONFIG_SIZE + 1));
-	default:
-		vhost_put_u64(to, 0);
-		return need_reply ? 8 : -1;
-	}
-}
-
-static void tell_lie(struct state *state, const struct lie *lie, uint8_t *bytes, uint32_t *size)
-{
-	uint32_t value = (uint32_t)lie->value;
-
-	switch (lie->what) {
-	case 0:
-		*size = 0; /* no answer at all */
-		break;
-	case 1:
-		vhost_put_u32(bytes, value % 64);
-		break;
-	case 2:
-		vhost_put_u32(bytes + 4, vhost_get_u32(bytes + 4) ^ value);
-		break;
-	case 3:
-		*size = VHOST_HDR_SIZE + value % (VHOST_MAX_PAYLOAD + 1);
-		vhost_put_u32(bytes + 8, *size - VHOST_HDR_SIZE);
-		break;
-	case 4:
-		vhost_put_u64(bytes + VHOST_HDR_SIZE, lie->value);
-		break;
-	case 5:
-		attach_file(state, lie->file);
-		break;
-	default:
-		vhost_put_u32(bytes + 8, value);
-		break;
-	}
-}
-
-static void serve(struct state *state)
-{
-	uint32_t request = vhost_get_u32(state->in);
-	bool need_reply = (vhost_get_u32(state->in + 4) & VHOST_FLAG_NEED_REPLY) != 0;
-	uint8_t bytes[VHOST_HDR_SIZE + VHOST_MAX_PAYLOAD] = {0};
-	int payload = answer(state, request, need_reply, bytes + VHOST_HDR_SIZE);
-	uint32_t size;
-
-	if (request == VHOST_SET_STATUS)
-		state->status = state->in[VHOST_HDR_SIZE];
-	if (payload < 0)
-		return;
-	vhost_put_hdr(bytes, request, VHOST_VERSION | VHOST_FLAG_REPLY, (uint32_t)payload);
-	size = VHOST_HDR_SIZE + (uint32_t)payload;
-	for (unsigned int i = 0; i < state->lie_count; i++)
-		if (state->lies[i].answer == state->answers)
-			tell_lie(state, &state->lies[i], bytes, &size);
-	state->answers++;
-	say(state, bytes, size);
-}
-
-static void keep(struct state *state, int fd)
-{
-	uint32_t request = vhost_get_u32(state->in);
-	unsigned int queue = state->in[VHOST_HDR_SIZE] % RPMSG_NUM_QUEUES;
-
-	if (request == VHOST_SET_VRING_CALL)
-		state->calls[queue] = fd;
-	else if (request == VHOST_SET_VRING_ERR)
-		state->errors[queue] = fd;
-	if (state->held_count < MAX_FDS)
-		state->held[state->held_count++] = fd;
-	else
-		close(fd);
-}
-
-/* The front-end sends each message whole. */
-static void on_sent(void *ctx, const uint8_t *bytes, size_t size, const int *fds,
-		    unsigned int count)
-{
-	struct state *state = ctx;
-
-	ORACLE("request-size",
-	       size >= VHOST_HDR_SIZE && size <= sizeof(state->in) &&
-		       size == VHOST_HDR_SIZE + vhost_get_u32(bytes + 8),
-	       "a request of %zu bytes", size);
-	memcpy(state->in, bytes, size);
-	for (unsigned int i = 0; i < count; i++)
-		keep(state, fds[i]);
-	if (!state->hung_up)
-		serve(state);
-}
-
-static ssize_t on_receive(void *ctx, uint8_t *bytes, size_t room, int *fds, unsigned int room_fds,
-			  unsigned int *count)
-{
-	struct state *state = ctx;
-	size_t size = state->out_size - state->out_at;
-
-	*count = 0;
-	if (size == 0)
-		return state->hung_up ? 0 : -1;
-	if (size > room)
-		size = room;
-	while (*count < state->out_fd_count && *count < room_fds) {
-		fds[*count] = state->out_fds[*count];
-		(*count)++;
-	}
-	memmove(state->out_fds, state->out_fds + *count,
-		(state->out_fd_count - *count) * sizeof(state->out_fds[0]));
-	state->out_fd_count -= *count;
-	memcpy(bytes, state->out + state->out_at, size);
-	state->out_at += size;
-	if (state->out_at == state->out_size)
-		state->out_at = state->out_size = 0;
-	return (ssize_t)size;
-}
-
-static bool on_readable(void *ctx)
-{
-	const struct state *state = ctx;
-
-	return state->hung_up || state->out_at < state->out_size;
-}
-
-static bool on_gone(void *ctx)
-{
-	const struct state *state = ctx;
-
-	return state->hung_up;
-}
-
-static bool on_connecting(void *ctx)
-{
-	return false;
-}
-
-static void on_event(void *ctx)
-{
-}
-
-/* ---- the device at its rings --------------------------------------------------------------- */
-
-/* The next buffer that the host made available. Return: where it is; NULL: none, or no memory. */
-static uint8_t *take(struct state *state, unsigned int queue, uint16_t *head, uint32_t *len)
-{
-	const struct drvq *dq = &state->host.fe.queues[queue].dq;
-	const uint8_t *avail = dq->avail, *desc;
-	uint64_t offset;
-
-	if (!state->started || dq->num == 0 ||
-	    wire_get_le16(avail + VRING_IDX) == state->last_avail[queue])
-		return NULL;
-	*head = wire_get_le16(avail +
-			      vring_avail_entry(state->last_avail[queue]++ & (dq->num - 1)));
-	desc = (const uint8_t *)dq->desc + (size_t)(*head & (dq->num - 1)) * VRING_DESC_SIZE;
-	offset = wire_get_le64(desc) - FRONTEND_GUEST_ADDR;
-	*len = wire_get_le32(desc + 8);
-	if (offset >= state->host.fe.options.memory_size ||
-	    *len > state->host.fe.options.memory_size - offset)
-		return NULL;
-	return state->host.fe.memory + offset;
-}
-
-static void signal_fd(const struct state *state, int fd)
-{
-	const uint64_t one = 1;
-
-	if (fd >= 0 && world_is_open(fd))
-		(void)!write(fd, &one, sizeof(one));
-}
-
-static void push(struct state *state, unsigned int queue, uint32_t id, uint32_t len)
-{
-	const struct drvq *dq = &state->host.fe.queues[queue].dq;
-	uint8_t *used = dq->used;
-	uint8_t *entry = used + vring_used_entry(state->used[queue] & (dq->num - 1));
-
-	wire_put_le32(entry, id);
-	wire_put_le32(entry + 4, len);
-	wire_put_le16(used + VRING_IDX, ++state->used[queue]);
-	signal_fd(state, state->calls[queue]);
-}
-
-/* The host has read a message: by then, or not at all. */
-static void check_reads(const struct state *state, unsigned int head)
-{
-	const uint8_t *at = state->given[head].at;
-	uint32_t size = state->given[head].size;
-
-	if (size == 0 || state->rings_lie)
-		return;
-	ORACLE("read-twice", reads_most(at, size) <= 1,
-	       "a byte of buffer %u, which the device may change, was read %u times", head,
-	       reads_most(at, size));
-}
-
-static void give(struct state *state, unsigned int head, const uint8_t *at, uint32_t size)
-{
-	const uint8_t *watched = state->host.fe.memory;
-
-	if (at < watched || (size_t)(at - watched) + size > READS_MAX)
-		size = 0;
-	if (size != 0)
-		reads_forget(at, size);
-	state->given[head].at = at;
-	state->given[head].size = size;
-}
-
-static void deliver(struct state *state, const void *bytes, size_t size, const uint32_t *used_len)
-{
-	uint32_t len = 0;
-	uint16_t head;
-	uint8_t *at = take(state, RPMSG_QUEUE_INPUT, &head, &len);
-
-	if (at == NULL)
-		return;
-	/* What does not fit is another message than the one that was meant. */
-	if (size > len) {
-		size = len;
-		state->guilty = true;
-	}
-	check_reads(state, head % MAX_ENTRIES);
-	give(state, head % MAX_ENTRIES, at, len);
-	if (size != 0)
-		memcpy(at, bytes, size);
-	push(state, RPMSG_QUEUE_INPUT, head, used_len != NULL ? *used_len : (uint32_t)size);
-}
+/* ---- the device ---------------------------------------------------------------------------- */
 
 static bool is_bound(const struct state *state, uint32_t addr)
 {
@@ -486,11 +180,11 @@ static void message(struct state *state, const struct oplist_item *item)
 		size = sizeof(bytes) - RPMSG_HDR_SIZE;
 	hdr.len = (uint16_t)size;
 	if (hdr.src == RPMSG_ADDR_ANY || !is_bound(state, hdr.dst))
-		state->guilty = true;
+		state->device.guilty = true;
 	rpmsg_hdr_encode(&hdr, bytes, state->host.order);
 	if (size != 0)
 		memcpy(bytes + RPMSG_HDR_SIZE, tail, size);
-	deliver(state, bytes, RPMSG_HDR_SIZE + size, NULL);
+	hostile_deliver(&state->device, bytes, RPMSG_HDR_SIZE + size, NULL);
 }
 
 static void name_service(struct state *state, const struct oplist_item *item)
@@ -504,7 +198,7 @@ static void name_service(struct state *state, const struct oplist_item *item)
 	const uint8_t *tail;
 	size_t size;
 
-	state->guilty = true;
+	state->device.guilty = true;
 	rpmsg_hdr_encode(&hdr, bytes, state->host.order);
 	rpmsg_ns_encode("", (uint32_t)oplist_get(&schema, item, 1),
 			(uint32_t)oplist_get(&schema, item, 2), bytes + RPMSG_HDR_SIZE,
@@ -513,72 +207,23 @@ static void name_service(struct state *state, const struct oplist_item *item)
 	if (size != 0)
 		memcpy(bytes + RPMSG_HDR_SIZE, tail,
 		       size < RPMSG_NAME_SIZE ? size : RPMSG_NAME_SIZE);
-	deliver(state, bytes, sizeof(bytes), NULL);
-}
-
-static void give_back(struct state *state, const struct oplist_item *item)
-{
-	uint64_t count = oplist_get(&schema, item, 0);
-	uint32_t used_len = (uint32_t)oplist_get(&schema, item, 1), len;
-	uint16_t head;
-
-	if (used_len != 0)
-		state->guilty = true;
-	while (count-- > 0 && take(state, RPMSG_QUEUE_OUTPUT, &head, &len) != NULL)
-		push(state, RPMSG_QUEUE_OUTPUT, head, used_len);
-}
-
-static void write_ring(struct state *state, const struct oplist_item *item)
-{
-	unsigned int queue = (unsigned int)oplist_get(&schema, item, 0);
-	const struct drvq *dq = &state->host.fe.queues[queue].dq;
-	uint8_t *used = dq->used, *entry;
-
-	state->guilty = state->rings_lie = true;
-	if (!state->started || dq->num == 0)
-		return;
-	if (item->code == OP_INDEX) {
-		state->used[queue] = (uint16_t)(state->used[queue] + oplist_get(&schema, item, 1));
-		wire_put_le16(used + VRING_IDX, state->used[queue]);
-		return;
-	}
-	entry = used + vring_used_entry((uint32_t)oplist_get(&schema, item, 1) & (dq->num - 1));
-	wire_put_le32(entry, (uint32_t)oplist_get(&schema, item, 2));
-	wire_put_le32(entry + 4, (uint32_t)oplist_get(&schema, item, 3));
-}
-
-static void scribble(struct state *state, const struct oplist_item *item)
-{
-	uint64_t offset = oplist_get(&schema, item, 0);
-	const uint8_t *tail;
-	size_t size;
-
-	state->guilty = state->rings_lie = true;
-	tail = oplist_tail(&schema, item, &size);
-	if (!state->started || size == 0 || offset >= state->host.fe.memory_used ||
-	    size > state->host.fe.memory_used - offset)
-		return;
-	memcpy(state->host.fe.memory + offset, tail, size);
+	hostile_deliver(&state->device, bytes, sizeof(bytes), NULL);
 }
 
 static void unasked(struct state *state, const struct oplist_item *item)
 {
-	uint64_t count = oplist_get(&schema, item, 0);
 	const uint8_t *tail;
 	size_t size;
 
-	state->guilty = true;
 	tail = oplist_tail(&schema, item, &size);
-	if (size == 0 || state->hung_up)
-		return;
-	while (count-- > 0)
-		attach_file(state, (enum world_file)oplist_get(&schema, item, 1));
-	say(state, tail, size);
+	hostile_say(&state->device, tail, size, (enum world_file)oplist_get(&schema, item, 1),
+		    oplist_get(&schema, item, 0));
 }
 
 static void device_op(struct state *state, const struct oplist_item *item)
 {
 	uint64_t first = oplist_get(&schema, item, 0);
+	struct hostile *device = &state->device;
 	uint32_t used_len = (uint32_t)first;
 	const uint8_t *tail;
 	size_t size;
@@ -588,34 +233,37 @@ static void device_op(struct state *state, const struct oplist_item *item)
 		message(state, item);
 		break;
 	case OP_RAW:
-		state->guilty = true;
+		device->guilty = true;
 		tail = oplist_tail(&schema, item, &size);
-		deliver(state, tail, size, &used_len);
+		hostile_deliver(device, tail, size, &used_len);
 		break;
 	case OP_NAME:
 		name_service(state, item);
 		break;
 	case OP_RETURN:
-		give_back(state, item);
+		hostile_return(device, first, (uint32_t)oplist_get(&schema, item, 1));
 		break;
 	case OP_USED:
+		hostile_put_used(device, (unsigned int)first,
+				 (uint32_t)oplist_get(&schema, item, 1),
+				 (uint32_t)oplist_get(&schema, item, 2),
+				 (uint32_t)oplist_get(&schema, item, 3));
+		break;
 	case OP_INDEX:
-		write_ring(state, item);
+		hostile_step(device, (unsigned int)first, (uint16_t)oplist_get(&schema, item, 1));
 		break;
 	case OP_SCRIBBLE:
-		scribble(state, item);
+		tail = oplist_tail(&schema, item, &size);
+		hostile_scribble(device, first, tail, size);
 		break;
 	case OP_SIGNAL:
-		state->guilty = true;
-		signal_fd(state, oplist_get(&schema, item, 1) != 0 ? state->errors[first]
-								   : state->calls[first]);
+		hostile_signal(device, (unsigned int)first, oplist_get(&schema, item, 1) != 0);
 		break;
 	case OP_UNASKED:
 		unasked(state, item);
 		break;
 	default:
-		state->guilty = true;
-		state->hung_up = true;
+		hostile_hang_up(device);
 		break;
 	}
 }
@@ -639,7 +287,7 @@ static void act_or_keep(struct state *state, const struct oplist_item *item)
 }
 
 /* Besides that, all was done before the host waits. */
-static bool on_wait(void *ctx)
+static bool on_waited(void *ctx)
 {
 	struct state *state = ctx;
 
@@ -674,7 +322,7 @@ static void on_finding(void *ctx, const struct finding_record *record)
 {
 	const struct state *state = ctx;
 
-	ORACLE("innocent-device", state->guilty, "%s: expected %llu, seen %llu",
+	ORACLE("innocent-device", state->device.guilty, "%s: expected %llu, seen %llu",
 	       finding_info(record->what)->name, (unsigned long long)record->expected,
 	       (unsigned long long)record->seen);
 }
@@ -702,17 +350,10 @@ static void check(const struct state *state)
 static void close_host(struct state *state)
 {
 	state->asleep_at = state->asleep_count = state->asleep_wanted = 0;
-	for (unsigned int i = 0; i < MAX_ENTRIES; i++)
-		check_reads(state, i);
-	memset(state->given, 0, sizeof(state->given));
 	if (state->open)
 		host_close(&state->host);
 	state->open = state->started = false;
-	for (unsigned int i = 0; i < state->held_count; i++)
-		close(state->held[i]);
-	for (unsigned int i = 0; i < state->out_fd_count; i++)
-		close(state->out_fds[i]);
-	state->held_count = state->out_fd_count = 0;
+	hostile_close(&state->device);
 	ORACLE("descriptor-leak", world_descriptors() == 0, "%u are open", world_descriptors());
 	ORACLE("mapping-leak", world_mappings() == 0, "there are %u", world_mappings());
 }
@@ -720,14 +361,7 @@ static void close_host(struct state *state)
 static void new_connection(struct state *state)
 {
 	close_host(state);
-	state->out_at = state->out_size = 0;
-	state->answers = 0;
-	state->hung_up = state->rings_lie = false;
-	state->status = 0;
-	for (unsigned int i = 0; i < RPMSG_NUM_QUEUES; i++) {
-		state->calls[i] = state->errors[i] = -1;
-		state->last_avail[i] = state->used[i] = 0;
-	}
+	hostile_renew(&state->device);
 }
 
 static void open_host(struct state *state, const struct oplist_item *item)
@@ -755,11 +389,13 @@ static void open_host(struct state *state, const struct oplist_item *item)
 	ret = host_start(&state->host);
 	state->started = ret == 0;
 	if (ret == 0)
+		hostile_use(&state->device, &state->host.fe);
+	if (ret == 0)
 		reads_watch(state->host.fe.memory, state->host.fe.options.memory_size < READS_MAX
 							   ? state->host.fe.options.memory_size
 							   : READS_MAX);
-	ORACLE("innocent-device-start", ret == 0 || state->guilty || state->lie_count != 0,
-	       "%d: %s", ret, host_error(&state->host));
+	ORACLE("innocent-device-start", ret == 0 || state->device.guilty, "%d: %s", ret,
+	       host_error(&state->host));
 }
 
 /* From one end of a front-end's life to the other; Return: 0, or what failed. */
@@ -777,9 +413,9 @@ static int live(struct frontend *fe, const struct oplist_item *item)
 	(void)frontend_alloc(fe, oplist_get(&schema, item, 0), 4096, &guest_addr);
 	ret = frontend_start(fe);
 	if (ret == 0 && (flags & 4) != 0)
-		ret = frontend_get_config(fe, 0, CONFIG_SIZE, bytes);
+		ret = frontend_get_config(fe, 0, HOSTILE_CONFIG_SIZE, bytes);
 	if (ret == 0 && (flags & 8) != 0)
-		ret = frontend_set_config(fe, 0, CONFIG_SIZE, bytes);
+		ret = frontend_set_config(fe, 0, HOSTILE_CONFIG_SIZE, bytes);
 	if (ret == 0 && (flags & 16) != 0)
 		ret = frontend_get_status(fe, &status);
 	if (ret == 0)
@@ -810,7 +446,7 @@ static void frontend(struct state *state, const struct oplist_item *item)
 	if (options.memory_size > MAX_MEMORY)
 		return;
 	new_connection(state);
-	state->guilty = true;
+	state->device.guilty = true;
 	if ((flags & 1) != 0) {
 		fd = socket(AF_UNIX, SOCK_STREAM, 0);
 		ret = fd < 0 ? -1 : frontend_attach(&fe, fd, &options);
@@ -835,8 +471,8 @@ static void config_space(struct state *state, const struct oplist_item *item)
 	uint32_t size = (uint32_t)oplist_get(&schema, item, 2);
 
 	/* The back-end here has so much of it. */
-	if (size > CONFIG_SIZE)
-		state->guilty = true;
+	if (size > HOSTILE_CONFIG_SIZE)
+		state->device.guilty = true;
 	if (oplist_get(&schema, item, 0) != 0)
 		(void)frontend_set_config(&state->host.fe, offset, size, bytes);
 	else
@@ -856,32 +492,31 @@ static void send_message(struct state *state, const struct oplist_item *item)
 
 static void offer(struct state *state, const struct oplist_item *item)
 {
-	state->features &= ~oplist_get(&schema, item, 0);
-	state->protocol &= ~oplist_get(&schema, item, 1);
+	state->device.features &= ~oplist_get(&schema, item, 0);
+	state->device.protocol &= ~oplist_get(&schema, item, 1);
 	/* A host may refuse what lacks something. */
-	state->guilty = true;
+	state->device.guilty = true;
 }
 
 static void configure(struct state *state, const struct oplist_item *item)
 {
-	state->config[0] = (uint8_t)oplist_get(&schema, item, 0);
-	wire_put_le16(state->config + 1, (uint16_t)oplist_get(&schema, item, 1));
-	wire_put_le32(state->config + 3, (uint32_t)oplist_get(&schema, item, 2));
-	wire_put_le32(state->config + 7, (uint32_t)oplist_get(&schema, item, 3));
-	state->guilty = true;
+	state->device.config[0] = (uint8_t)oplist_get(&schema, item, 0);
+	wire_put_le16(state->device.config + 1, (uint16_t)oplist_get(&schema, item, 1));
+	wire_put_le32(state->device.config + 3, (uint32_t)oplist_get(&schema, item, 2));
+	wire_put_le32(state->device.config + 7, (uint32_t)oplist_get(&schema, item, 3));
+	state->device.guilty = true;
 }
 
 static void add_lie(struct state *state, const struct oplist_item *item)
 {
-	if (state->lie_count == MAX_LIES)
-		return;
-	state->guilty = true;
-	state->lies[state->lie_count++] = (struct lie){
+	const struct hostile_lie lie = {
 		.answer = (unsigned int)oplist_get(&schema, item, 0),
-		.what = (unsigned int)oplist_get(&schema, item, 1),
+		.kind = (enum hostile_lie_kind)oplist_get(&schema, item, 1),
 		.value = oplist_get(&schema, item, 2),
 		.file = (enum world_file)oplist_get(&schema, item, 3),
 	};
+
+	hostile_lie(&state->device, &lie);
 }
 
 static void bind_endpoint(struct state *state, const struct oplist_item *item)
@@ -899,6 +534,7 @@ static void host_op(struct state *state, const struct oplist_item *item)
 	switch (item->code) {
 	case OP_STOP:
 		(void)host_stop(host);
+		hostile_use(&state->device, NULL);
 		state->started = false;
 		break;
 	case OP_BIND:
@@ -960,36 +596,6 @@ static void one_op(struct state *state, const struct oplist_item *item)
 	}
 }
 
-static void init(struct state *state)
-{
-	/* All but the host, which is made when it is opened. */
-	memset((uint8_t *)state + sizeof(state->host), 0, sizeof(*state) - sizeof(state->host));
-	state->peer = (struct world_peer){
-		.sent = on_sent,
-		.receive = on_receive,
-		.readable = on_readable,
-		.gone = on_gone,
-		.connecting = on_connecting,
-		.accepted = on_event,
-		.closed = on_event,
-		.wait = on_wait,
-		.ctx = state,
-	};
-	state->features = VIRTIO_BIT(RPMSG_F_NS) | VIRTIO_BIT(1) | VIRTIO_BIT(VIRTIO_F_VERSION_1) |
-			  VIRTIO_BIT(VIRTIO_F_RING_INDIRECT_DESC) |
-			  VIRTIO_BIT(VIRTIO_F_RING_EVENT_IDX) |
-			  VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
-	state->protocol = VIRTIO_BIT(VHOST_PROTOCOL_F_MQ) | VIRTIO_BIT(VHOST_PROTOCOL_F_REPLY_ACK) |
-			  VIRTIO_BIT(VHOST_PROTOCOL_F_CONFIG) |
-			  VIRTIO_BIT(VHOST_PROTOCOL_F_RESET_DEVICE) |
-			  VIRTIO_BIT(VHOST_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
-			  VIRTIO_BIT(VHOST_PROTOCOL_F_STATUS);
-	state->config[0] = 1;
-	wire_put_le16(state->config + 1, 11);
-	wire_put_le32(state->config + 3, RPMSG_BUF_SIZE);
-	wire_put_le32(state->config + 7, RPMSG_BUF_SIZE);
-}
-
 static int run(const uint8_t *data, size_t size)
 {
 	static struct oplist list;
@@ -997,8 +603,11 @@ static int run(const uint8_t *data, size_t size)
 
 	if (oplist_parse(&list, &schema, data, size) != 0)
 		return -1;
-	init(&state);
-	world_begin(&state.peer);
+	/* All but the host, which is made when it is opened. */
+	state.open = state.started = false;
+	state.asleep_at = state.asleep_count = state.asleep_wanted = 0;
+	hostile_init(&state.device, on_waited, &state);
+	world_begin(&state.device.peer);
 	for (unsigned int i = 0; i < list.count; i++) {
 		one_op(&state, &list.items[i]);
 		check(&state);
