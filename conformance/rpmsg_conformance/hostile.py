@@ -116,9 +116,14 @@ def make_reader(link: Link) -> Reader:
 def fill_buffers(link: Link, other: Channel) -> None:
     """Let each receive buffer carry a full message of SECRET for the endpoint of ``other``."""
     secret = (SECRET * PAYLOAD_MAX)[:PAYLOAD_MAX]
+    mark = link.sim.mark()
     for _ in range(link.buffers):
         link.sim.send(src=other.remote, dst=other.local, data=secret)
     # Otherwise what is armed next could meet one of these, still to be sent for want of a buffer.
+    link.sim.wait_events(
+        link.buffers, "sent", since=mark, src=other.remote, dst=other.local,
+        expected="a full message finds a buffer",
+    )
     settle(link)
 
 
