@@ -262,8 +262,8 @@ void outside_after(const struct backend *be)
 	size_t size;
 	const uint8_t *memory = world_memory(WORLD_RAM, &size);
 
-	/* As after most of what a device does. */
-	if (memcmp(memory, mirror, sizeof(mirror)) == 0)
+	/* As after most of what a device does: it has no memory yet, or has not written to it. */
+	if (!world_was_mapped() || memcmp(memory, mirror, sizeof(mirror)) == 0)
 		return;
 	for (size_t block = 0; block < BLOCKS; block++)
 		changed[block] = is_changed(memory, block);

@@ -111,7 +111,7 @@ static unsigned int mapping_count;
 static const struct world_peer *peer;
 static uint64_t now, tick;
 static uint32_t calls_left;
-static bool active, failed;
+static bool active, failed, was_mapped;
 
 /* What --wrap makes of the calls: these are here, those of libc are the others. */
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
@@ -209,7 +209,7 @@ void world_begin(const struct world_peer *other)
 	now = START_TIME;
 	tick = 0;
 	calls_left = UINT32_MAX;
-	failed = false;
+	failed = was_mapped = false;
 	active = true;
 }
 
@@ -307,6 +307,11 @@ unsigned int world_descriptors(void)
 unsigned int world_mappings(void)
 {
 	return mapping_count;
+}
+
+bool world_was_mapped(void)
+{
+	return was_mapped;
 }
 
 uint8_t *world_memory(enum world_file file, size_t *size)
@@ -491,7 +496,7 @@ void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_
 	mapping->size = size;
 	mapping->offset = (size_t)offset;
 	mapping->file = (unsigned int)fds[fd - FIRST_FD];
-	file->dirty = true;
+	file->dirty = was_mapped = true;
 	return mapping->at;
 }
 

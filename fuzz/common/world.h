@@ -129,6 +129,13 @@ unsigned int world_descriptors(void);
 unsigned int world_mappings(void);
 
 /**
+ * world_was_mapped() - was there ever a mapping?
+ *
+ * Return: true when one was made since world_begin(), though it may be gone.
+ */
+bool world_was_mapped(void);
+
+/**
  * world_memory() - contents of a file
  * @file: of memory
  * @size: set to its bytes
