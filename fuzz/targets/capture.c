@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Packets of a capture: messages, notes and violations into the writer of the daemon, and each
- * packet that it hands to libpcap out of a reader that knows sim/daemon/capture.h only as a text.
+ * packet that it hands to the file out of a reader that knows sim/daemon/capture.h only as a text.
  * The file behind it is made once in a process and stays empty: an input costs no system call.
  *
  * Oracles: each packet says what was captured, field by field and byte by byte, in order; notes are
  * those that were made, up to where there is no room for more; times go up.
  */
-#include <pcap/pcap.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "common/oracle.h"
 #include "common/target.h"
 #include "daemon/capture.h"
+#include "daemon/capture_file.h"
 
 #define MAX_PACKETS 4 /* of one operation: what waits before it, and its own */
 #define NOTES_ROOM 1024
@@ -66,7 +66,7 @@ struct packet {
 	uint8_t notes[NOTES_ROOM];
 };
 
-/* What libpcap was given. */
+/* What the file was given. */
 struct written {
 	uint64_t time;
 	size_t size;
@@ -87,7 +87,7 @@ struct state {
 	uint64_t time;
 };
 
-static struct state *current; /* of whom libpcap has no idea */
+static struct state *current; /* of whom the file has no idea */
 
 static const char *const remotes[] = {NULL, "first", "second"};
 
@@ -250,21 +250,19 @@ static void violation(struct state *state, const struct oplist_item *item)
 /* ---- the reader --------------------------------------------------------------------------- */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
-void __wrap_pcap_dump(u_char *user, const struct pcap_pkthdr *header, const u_char *packet);
+void __wrap_capture_file_add(struct capture_file *file, uint32_t size, uint64_t time);
 
-void __wrap_pcap_dump(u_char *user, const struct pcap_pkthdr *header, const u_char *packet)
+void __wrap_capture_file_add(struct capture_file *file, uint32_t size, uint64_t time)
 {
 	struct written *to = &current->written[current->written_count];
 
 	ORACLE("packet-room", current->written_count++ < MAX_PACKETS,
 	       "more than %d packets at once", MAX_PACKETS);
-	ORACLE("packet-frame",
-	       header->caplen == header->len && header->len <= PACKET_ROOM &&
-		       header->ts.tv_usec >= 0 && header->ts.tv_usec < 1000000000,
-	       "a packet of %u bytes", header->len);
-	to->time = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec;
-	to->size = header->len;
-	memcpy(to->bytes, packet, to->size);
+	ORACLE("packet-frame", size <= PACKET_ROOM && size <= file->snaplen, "a packet of %u bytes",
+	       size);
+	to->time = time;
+	to->size = size;
+	memcpy(to->bytes, capture_file_room(file), size);
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 

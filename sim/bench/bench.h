@@ -19,6 +19,7 @@ struct bench_options {
 	bool check;		 /* judge what the host does */
 	int cpus[2];		 /* of the first and the second process; -1: wherever */
 	const char *socket_path; /* of a back-end that listens; NULL: none given */
+	const char *file_path;	 /* that is written, and removed; NULL: none given */
 };
 
 /* What came of it. */
@@ -44,6 +45,7 @@ int bench_ring(const struct bench_options *options, struct bench_result *result)
 /* limits.c: in one thread */
 int bench_memcpy(const struct bench_options *options, struct bench_result *result);
 int bench_epoll(const struct bench_options *options, struct bench_result *result);
+int bench_file(const struct bench_options *options, struct bench_result *result);
 /* device.c: the remote, and a bare ring in its place, under the same driver */
 int bench_device(const struct bench_options *options, struct bench_result *result);
 int bench_bare(const struct bench_options *options, struct bench_result *result);

@@ -23,6 +23,7 @@ static const struct bench_measurement measurements[] = {
 	{"ring", "slots of 512 bytes one way, two processes", bench_ring},
 	{"memcpy", "copies of --size bytes", bench_memcpy},
 	{"epoll", "wake-ups of an event loop that has nothing to do", bench_epoll},
+	{"file", "records of --size bytes into --file, by the best way known", bench_file},
 	{"bare", "echoes through two split rings without checks or dispatch", bench_bare},
 	{"device", "echoes of the simulated remote, the device side alone", bench_device},
 	{"sink", "messages into the simulated remote, the device side alone", bench_sink},
@@ -47,6 +48,7 @@ static int usage(FILE *out)
 		     "  --faults N     set that never fire (default 0)\n"
 		     "  --no-check     judge nothing that the host does\n"
 		     "  --socket-path PATH  where a back-end listens\n"
+		     "  --file PATH    what is written, and removed in the end\n"
 		     "  --cpus A,B     cores of the two processes (default: wherever)\n"
 		     "  --help         print this text and exit\n");
 	return out == stdout ? 0 : EXIT_USAGE;
@@ -119,6 +121,9 @@ static bool take_option(struct bench_options *options, int option, const char *v
 	case 'S':
 		options->socket_path = value;
 		return true;
+	case 'F':
+		options->file_path = value;
+		return true;
 	case 'p':
 		return cpus(value, options->cpus);
 	default:
@@ -127,12 +132,19 @@ static bool take_option(struct bench_options *options, int option, const char *v
 }
 
 static const struct option long_options[] = {
-	{"seconds", required_argument, NULL, 's'}, {"count", required_argument, NULL, 'c'},
-	{"size", required_argument, NULL, 'z'},	   {"batch", required_argument, NULL, 'b'},
-	{"ring", required_argument, NULL, 'r'},	   {"endpoints", required_argument, NULL, 'e'},
-	{"faults", required_argument, NULL, 'f'},  {"no-check", no_argument, NULL, 'n'},
-	{"cpus", required_argument, NULL, 'p'},	   {"socket-path", required_argument, NULL, 'S'},
-	{"help", no_argument, NULL, 'h'},	   {NULL, 0, NULL, 0},
+	{"seconds", required_argument, NULL, 's'},
+	{"count", required_argument, NULL, 'c'},
+	{"size", required_argument, NULL, 'z'},
+	{"batch", required_argument, NULL, 'b'},
+	{"ring", required_argument, NULL, 'r'},
+	{"endpoints", required_argument, NULL, 'e'},
+	{"faults", required_argument, NULL, 'f'},
+	{"no-check", no_argument, NULL, 'n'},
+	{"cpus", required_argument, NULL, 'p'},
+	{"socket-path", required_argument, NULL, 'S'},
+	{"file", required_argument, NULL, 'F'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static int run(const struct bench_measurement *measurement, const struct bench_options *options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class Measurement:
     #: None: the figure stands alone
     limit: Measure | None = None
     limit_title: str = ""
+    #: figure -> title, where its limit is another than that of the others
+    limit_titles: dict[str, str] = field(default_factory=dict)
     #: False: repeats exactly, or needs no rounds
     rounds: bool = True
     group: str = field(default="")
@@ -351,13 +354,45 @@ def busy(name: str, *arguments: str, watch: bool = False) -> Measure:
     return measure
 
 
+#: What a capture holds of an echo of 496 bytes: two packets with their headers, and notes on a service.
+CAPTURED = 2 * (16 + 16 + 2 * len("..echo") + 16 + 496)
+
+
+def into_file(name: str) -> Measure:
+    """The bytes of a capture alone, into a file in the same folder as captures go to."""
+
+    def measure(context: Context) -> Sample:
+        machine = context.machine
+        with tempfile.TemporaryDirectory(prefix="rpmsg-bench.") as folder:
+            arguments = ("file", "--size", str(CAPTURED), "--file", f"{folder}/file")
+            answer = bench(machine, context.seconds, machine.two_cores, *arguments)
+        return {name: rate(answer["ns"])}
+
+    return measure
+
+
+def captured(context: Context) -> Sample:
+    """Round trips while all of them are captured."""
+    sample = busy("capture", "--capture", "{folder}/capture.pcap")(context)
+    return {**sample, "capture-file": sample["capture"]}
+
+
+def not_captured(context: Context) -> Sample:
+    """Round trips without a capture, and the file without round trips."""
+    return {**busy("capture")(context), **into_file("capture-file")(context)}
+
+
 add(
     Measurement(
         "capture",
-        {"capture": ("capture on", "round trips/s")},
-        busy("capture", "--capture", "{folder}/capture.pcap"),
-        busy("capture"),
+        {
+            "capture": ("capture on", "round trips/s"),
+            "capture-file": ("  the same, beside its file", "round trips/s"),
+        },
+        captured,
+        not_captured,
         "no capture",
+        limit_titles={"capture-file": "write() of the same bytes"},
         group="processes",
     )
 )

@@ -67,7 +67,10 @@ def take(figures: dict[str, Figure], sample: Sample, limit: bool) -> None:
 def measure(measurement: Measurement, context: Context, rounds: int) -> list[Figure]:
     """All rounds of a measurement: ours and its limit in turn, either one first."""
     figures = {
-        name: Figure(name, title, unit, measurement.group, measurement.limit_title)
+        name: Figure(
+            name, title, unit, measurement.group,
+            measurement.limit_titles.get(name, measurement.limit_title),
+        )
         for name, (title, unit) in measurement.figures.items()
     }
     try:

@@ -59,6 +59,7 @@ bool instance_poll_turn(struct instance *instance)
 		begun = uv_hrtime();
 	do {
 		if (remote_has_work(instance->remote)) {
+			recorder_turn(&instance->registry->recorder);
 			remote_serve(instance->remote, INSTANCE_RUN_BUDGET);
 			now = uv_hrtime();
 			poll->last_work = now;
@@ -85,6 +86,7 @@ bool instance_poll_turn(struct instance *instance)
 	/* What remote_run() finds nevertheless came in this moment. */
 	spin_missed(&poll->spin);
 	poll->looked = false;
+	recorder_turn(&instance->registry->recorder);
 	if (remote_run(instance->remote, INSTANCE_RUN_BUDGET)) {
 		poll->last_work = now;
 		return true;

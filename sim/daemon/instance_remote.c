@@ -187,6 +187,7 @@ static void on_run(uv_idle_t *idle)
 	unsigned int budget = 0;
 	bool again;
 
+	recorder_turn(&instance->registry->recorder);
 	if (instance->scenario) {
 		scenario_run_settle(instance->scenario);
 		budget = scenario_run_budget(instance->scenario);

@@ -63,6 +63,25 @@ int recorder_stop(struct recorder *recorder, uint64_t *packets)
 	return recorder->capture ? finish(recorder, packets) : -ENOENT;
 }
 
+/* The clock is looked at once for several packets of a turn: that takes longer than a short one. */
+static uint64_t packet_time(struct recorder *recorder)
+{
+	if (recorder->same_time != 0) {
+		recorder->same_time--;
+		return recorder->now;
+	}
+	if (recorder->in_turn)
+		recorder->same_time = RECORDER_SAME_TIME - 1;
+	recorder->now = uv_hrtime();
+	return recorder->now;
+}
+
+void recorder_turn(struct recorder *recorder)
+{
+	recorder->in_turn = true;
+	recorder->same_time = 0;
+}
+
 void recorder_close(struct recorder *recorder)
 {
 	uint64_t packets;
@@ -85,7 +104,7 @@ void recorder_message(struct recorder *recorder, const char *remote,
 {
 	if (recorder->capture)
 		capture_message(recorder->capture, shown_name(recorder, remote), event, order,
-				service, uv_hrtime());
+				service, packet_time(recorder));
 }
 
 void recorder_violation(struct recorder *recorder, const char *remote,
@@ -93,7 +112,7 @@ void recorder_violation(struct recorder *recorder, const char *remote,
 {
 	if (recorder->capture)
 		capture_violation(recorder->capture, shown_name(recorder, remote), record,
-				  uv_hrtime());
+				  packet_time(recorder));
 }
 
 void recorder_fault(struct recorder *recorder, const char *remote, int queue, int32_t desc_id,
@@ -102,11 +121,14 @@ void recorder_fault(struct recorder *recorder, const char *remote, int queue, in
 	struct capture_origin origin = {shown_name(recorder, remote), queue, desc_id};
 
 	if (recorder->capture)
-		capture_note(recorder->capture, &origin, CAPTURE_NOTE_FAULT, name, uv_hrtime());
+		capture_note(recorder->capture, &origin, CAPTURE_NOTE_FAULT, name,
+			     packet_time(recorder));
 }
 
 void recorder_settle(struct recorder *recorder)
 {
 	if (recorder->capture)
-		capture_settle(recorder->capture, uv_hrtime());
+		capture_settle(recorder->capture, packet_time(recorder));
+	recorder->in_turn = false;
+	recorder->same_time = 0;
 }

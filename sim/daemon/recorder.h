@@ -16,6 +16,7 @@
 
 #define RECORDER_FLUSH_MS 200
 #define RECORDER_MAX_PATH 4095
+#define RECORDER_SAME_TIME 16U /* packets of a turn that have the time of the first of them */
 
 struct recorder {
 	struct capture *capture; /* NULL: none runs */
@@ -23,6 +24,9 @@ struct recorder {
 	bool several; /* remotes in this process: packets name theirs */
 	bool failed;  /* a capture was not written to its end */
 	bool handle_open;
+	bool in_turn;	    /* between recorder_turn() and recorder_settle() */
+	uint32_t same_time; /* packets that still have the time now */
+	uint64_t now;
 	uv_timer_t flush;
 };
 
@@ -56,6 +60,15 @@ int recorder_stop(struct recorder *recorder, uint64_t *packets);
  * @recorder: recorder; its memory has to stay until the loop has closed all handles
  */
 void recorder_close(struct recorder *recorder);
+
+/**
+ * recorder_turn() - a remote is about to handle what waits, without a pause
+ * @recorder: recorder
+ *
+ * Until recorder_settle(), or the next of these, RECORDER_SAME_TIME packets in a row have the time
+ * of the first. All others have their own.
+ */
+void recorder_turn(struct recorder *recorder);
 
 /**
  * recorder_message() - a message went through

@@ -66,6 +66,8 @@ static const int always[] = {
 	SCMP_SYS(fstatfs64),
 	SCMP_SYS(lseek),
 	SCMP_SYS(_llseek),
+	SCMP_SYS(fallocate),
+	SCMP_SYS(ftruncate),
 	/* memory, beside allow_memory() */
 	SCMP_SYS(munmap),
 	SCMP_SYS(madvise),
@@ -101,7 +103,6 @@ static const int always[] = {
 static const int for_files[] = {
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
-	SCMP_SYS(ftruncate),
 };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)

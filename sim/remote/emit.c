@@ -14,9 +14,10 @@
 		.service = (service_),                                                             \
 	}
 
-static REMOTE_COLD void report_sent(struct remote *remote, const struct outgoing *out,
-				    enum wire_order order, const struct virtq_chain *chain,
-				    uint32_t used_len)
+static __attribute__((noinline)) void report_sent(struct remote *remote, const struct outgoing *out,
+						  enum wire_order order,
+						  const struct virtq_chain *chain,
+						  uint32_t used_len)
 {
 	uint8_t header[RPMSG_HDR_SIZE];
 	struct remote_event event = {
@@ -292,7 +293,7 @@ static inline bool is_plain(struct remote *remote, uint32_t size)
 	return remote->attached && !queue->holding && !remote->muted && emit_waiting(remote) == 0 &&
 	       size - 1 < REMOTE_MAX_PAYLOAD &&
 	       (queue->limit == 0 || RPMSG_HDR_SIZE + size <= queue->limit) && !queue->pacing.on &&
-	       !queue->astray && !remote->telling && remote->order == WIRE_LITTLE_ENDIAN &&
+	       !queue->astray && remote->order == WIRE_LITTLE_ENDIAN &&
 	       !remote->profile->dirty_reserved && !fault_near(faults, FAULT_PLACE_MESSAGE) &&
 	       !fault_near(faults, FAULT_PLACE_ORDER) && !fault_near(faults, FAULT_PLACE_RETURN_0);
 }
@@ -343,6 +344,19 @@ static REMOTE_COLD int emit_piece(struct service *service, uint32_t dst, const v
 	return emit_rare(service, dst, payload, size);
 }
 
+/* Tell of a message that went out so, in a capture for instance. */
+static __attribute__((noinline)) void report_plain(struct service *service, uint32_t dst,
+						   const void *payload, uint32_t size,
+						   struct virtq_piece piece, uint32_t used_len)
+{
+	const struct outgoing out = OUTGOING(service, dst, payload, size);
+	struct remote *remote = service->remote;
+	struct virtq_chain chain;
+
+	virtq_piece_chain(remote->queues[RPMSG_QUEUE_INPUT].vq, &piece, &chain);
+	report_sent(remote, &out, remote->order, &chain, used_len);
+}
+
 /*
  * Copy a payload to where it goes, behind the place of its header. The remote's own messages have
  * such a place, too: copying that as well, to be overwritten, makes it whole cache lines.
@@ -367,6 +381,7 @@ int emit_plain(struct service *service, uint32_t dst, const void *payload, uint3
 	uint32_t whole = RPMSG_HDR_SIZE + size;
 	struct virtq *vq = queue->vq;
 	struct virtq_piece piece;
+	uint32_t used_len;
 	int ret;
 
 	if (__builtin_expect(!is_plain(remote, size), 0))
@@ -390,11 +405,14 @@ int emit_plain(struct service *service, uint32_t dst, const void *payload, uint3
 	/* rpmsg_hdr_encode(), in two pieces: source and destination, length. */
 	wire_put_le64(piece.at + RPMSG_HDR_SRC, service->addr | (uint64_t)dst << 32);
 	wire_put_le64(piece.at + RPMSG_HDR_RESERVED, (uint64_t)size << 32);
-	virtq_push(vq, piece.head, remote->profile->used_len == USED_LEN_WHOLE ? piece.len : whole);
+	used_len = remote->profile->used_len == USED_LEN_WHOLE ? piece.len : whole;
+	virtq_push(vq, piece.head, used_len);
 	remote->stats.queues[RPMSG_QUEUE_INPUT].returned++;
 	remote->stats.sent++;
 	service->sent++;
 	remote->answered = true;
+	if (__builtin_expect(remote->telling, 0))
+		report_plain(service, dst, payload, size, piece, used_len);
 	return 0;
 }
 

@@ -82,7 +82,8 @@ static void deliver(struct remote *remote, struct inbound *in)
 	}
 }
 
-static REMOTE_COLD void report_received(struct remote *remote, const struct inbound *in)
+static __attribute__((noinline)) void report_received(struct remote *remote,
+						      const struct inbound *in)
 {
 	struct remote_event event = {
 		.type = REMOTE_EVENT_MESSAGE,
