@@ -64,7 +64,7 @@ int capture_file_open(struct capture_file *file, const char *path, uint32_t link
 		.snaplen = snaplen,
 		.link_type = link_type,
 	};
-	size_t room = CAPTURE_FILE_BLOCK + PAGE + sizeof(struct record_header) + snaplen;
+	size_t room = CAPTURE_FILE_BLOCK + sizeof(struct record_header) + snaplen;
 
 	*file = (struct capture_file){.snaplen = snaplen, .asks_ahead = true};
 	/* As it lies in the file: from the start of a page on. Untouched until it is needed. */
@@ -135,14 +135,19 @@ void capture_file_add(struct capture_file *file, uint32_t size, uint64_t time)
 		.captured = size,
 		.size = size,
 	};
+	uint32_t past;
 
 	if (file->failed)
 		return;
 	memcpy(file->buffer + file->fill, &header, sizeof(header));
 	file->fill += (uint32_t)sizeof(header) + size;
-	/* Up to the end of a page: only whole ones are copied fast. */
-	if (file->fill >= CAPTURE_FILE_BLOCK + PAGE)
-		put_out(file, file->fill - (uint32_t)((file->written + file->fill) % PAGE));
+	/*
+	 * Up to where a block of the file ends: what begins and ends there is kept by the kernel as
+	 * one large piece, and copied as one. Anything else takes twice the time.
+	 */
+	past = (uint32_t)((file->written + file->fill) % CAPTURE_FILE_BLOCK);
+	if (past < file->fill)
+		put_out(file, file->fill - past);
 }
 
 int capture_file_flush(struct capture_file *file)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import struct
 import subprocess
 import time
@@ -265,6 +266,75 @@ def test_capture_packets_reach_the_file_while_it_is_running(
     while path.stat().st_size == empty:
         assert time.monotonic() < deadline, "nothing was written"
         time.sleep(0.01)
+
+
+def record_times(path: Path) -> list[int]:
+    """Nanoseconds since the epoch of each packet."""
+    data, at, times = path.read_bytes(), 24, []
+    while at < len(data):
+        seconds, nanoseconds, size, _ = struct.unpack_from("=IIII", data, at)
+        times.append(seconds * 10**9 + nanoseconds)
+        at += 16 + size
+    return times
+
+
+@pytest.mark.parametrize("poll", ["--poll=0", "--poll=20000"])
+def test_capture_times_are_those_of_the_messages(
+    start: Start, attach: Attach, tmp_path: Path, poll: str
+) -> None:
+    path = tmp_path / "times.pcap"
+    sim = start("--capture", str(path), "--service", "a,addr=9", poll)
+    host = attach(sim)
+    host.receive_announcement()
+    spans = []
+    for _ in range(3):
+        before = time.time_ns()
+        host.send(2000, 9, b"now")
+        host.receive()
+        spans.append((before, time.time_ns()))
+        time.sleep(0.005)  # so that the next one has a time of its own, or is wrong
+    assert sim.stop() == 0
+
+    times = record_times(path)[1:]
+
+    assert times == sorted(times)
+    for (before, after), pair in zip(spans, zip(times[::2], times[1::2])):
+        assert all(before - 10**6 <= moment <= after + 10**6 for moment in pair)
+
+
+def test_capture_of_a_killed_process_is_readable(
+    start: Start, attach: Attach, tmp_path: Path
+) -> None:
+    path = tmp_path / "killed.pcap"
+    sim = start("--capture", str(path), "--service", "a,addr=9")
+    host = attach(sim)
+    host.receive_announcement()
+    host.send(2000, 9, b"before")
+    host.receive()
+    deadline = time.monotonic() + DEADLINE_S
+    while path.stat().st_size == 24 or len(record_times(path)) < 3:
+        assert time.monotonic() < deadline, "it is to be there after 200 ms"
+        time.sleep(0.01)
+    sim.expected_status = sim.stop(signal.SIGKILL)
+    sim.socket_path.unlink()
+    sim.control_path.unlink()
+
+    assert [payload(packet) for packet in dissect(path)[1:]] == [b"before"] * 2
+
+
+def test_capture_of_a_terminated_process_has_all(
+    start: Start, attach: Attach, tmp_path: Path
+) -> None:
+    path = tmp_path / "terminated.pcap"
+    sim = start("--capture", str(path), "--service", "a,addr=9")
+    host = attach(sim)
+    host.receive_announcement()
+    for _ in range(1000):  # more than one block of the file
+        host.send(2000, 9, bytes(400))
+        host.receive()
+    assert sim.stop(signal.SIGTERM) == 0
+
+    assert len(record_times(path)) == 2001
 
 
 def test_capture_of_two_at_a_time_is_refused(
