@@ -5,18 +5,23 @@
 
 #include "wire/bytes.h"
 
-/* Byte i is i modulo 256, so that 256 bytes of any payload follow each other in it. */
+/* Byte i is i modulo 256, so that 512 bytes of any payload follow each other in it. */
 #define BYTES_4(n) (n), (n) + 1, (n) + 2, (n) + 3
 #define BYTES_16(n) BYTES_4(n), BYTES_4((n) + 4), BYTES_4((n) + 8), BYTES_4((n) + 12)
 #define BYTES_64(n) BYTES_16(n), BYTES_16((n) + 16), BYTES_16((n) + 32), BYTES_16((n) + 48)
 #define BYTES_256 BYTES_64(0), BYTES_64(64), BYTES_64(128), BYTES_64(192)
 #define PERIOD 256U
+#define PIECE (2 * PERIOD) /* as much as most messages have */
 
-static const uint8_t pattern[2 * PERIOD] = {BYTES_256, BYTES_256};
+static const uint8_t pattern[PIECE + PERIOD] = {BYTES_256, BYTES_256, BYTES_256};
 
-static uint32_t piece(uint32_t left)
+static size_t piece(uint32_t left)
 {
-	return left < PERIOD ? left : PERIOD;
+	size_t size = left < PIECE ? left : PIECE;
+
+	/* Knowing a bound of it, gcc copies by a string instruction, which takes twice the time. */
+	__asm__("" : "+r"(size));
+	return size;
 }
 
 void numbered_fill(void *bytes, uint32_t size, uint64_t number)
@@ -25,7 +30,7 @@ void numbered_fill(void *bytes, uint32_t size, uint64_t number)
 	uint8_t *out = bytes;
 
 	wire_put_le64(out, number);
-	for (uint32_t i = NUMBERED_MIN_SIZE; i < size; i += PERIOD)
+	for (uint32_t i = NUMBERED_MIN_SIZE; i < size; i += PIECE)
 		memcpy(out + i, from, piece(size - i));
 }
 
@@ -37,7 +42,7 @@ bool numbered_check(const void *bytes, uint32_t size, uint64_t *number)
 	if (size < NUMBERED_MIN_SIZE)
 		return false;
 	found = wire_get_le64(in);
-	for (uint32_t i = NUMBERED_MIN_SIZE; i < size; i += PERIOD) {
+	for (uint32_t i = NUMBERED_MIN_SIZE; i < size; i += PIECE) {
 		if (memcmp(in + i, pattern + found % PERIOD, piece(size - i)) != 0)
 			return false;
 	}

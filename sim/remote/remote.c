@@ -408,6 +408,17 @@ static bool work_left(struct remote *remote)
 	       (deadline != REMOTE_NO_DEADLINE && deadline <= remote->ops->now(remote->ctx));
 }
 
+/*
+ * Show the host what is done while there is more to do: it can work on that meanwhile. What a queue
+ * is paced with goes back at the end of the turn.
+ */
+static void show_progress(struct remote *remote)
+{
+	if (!remote->muted && remote->queues[RPMSG_QUEUE_INPUT].pacing.staged_count == 0 &&
+	    remote->queues[RPMSG_QUEUE_OUTPUT].pacing.staged_count == 0)
+		queues_flush(remote);
+}
+
 static void run(struct remote *remote, uint32_t *left)
 {
 	uint32_t before;
@@ -428,6 +439,8 @@ static void run(struct remote *remote, uint32_t *left)
 			fault_restart(remote);
 			*left -= *left != 0;
 		}
+		if (*left != before)
+			show_progress(remote);
 	} while (*left != 0 && *left != before && !remote->muted);
 }
 
