@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The file of a capture: records are built in a buffer, which goes to the kernel in large blocks
- * that begin where those of the file do. Records are those of libpcap's format with nanoseconds, in this machine's byte order
- * (pcap-savefile(5)); what is in them is not known here.
+ * that begin where those of the file do. Records are those of libpcap's format with nanoseconds, in
+ * this machine's byte order (pcap-savefile(5)); what is in them is not known here.
  *
  * Most of what a capture costs is what write() costs, and most of that is looking for room on the
  * disk, page by page. So room is asked for ahead, in large pieces, and what was not needed is given

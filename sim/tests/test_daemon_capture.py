@@ -316,8 +316,9 @@ def test_capture_of_a_killed_process_is_readable(
         assert time.monotonic() < deadline, "it is to be there after 200 ms"
         time.sleep(0.01)
     sim.expected_status = sim.stop(signal.SIGKILL)
-    sim.socket_path.unlink()
-    sim.control_path.unlink()
+    for left in (sim.socket_path, sim.control_path):
+        left.unlink()
+        Path(f"{left}.lock").unlink()
 
     assert [payload(packet) for packet in dissect(path)[1:]] == [b"before"] * 2
 
