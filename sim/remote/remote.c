@@ -439,7 +439,8 @@ static void run(struct remote *remote, uint32_t *left)
 			fault_restart(remote);
 			*left -= *left != 0;
 		}
-		if (*left != before)
+		/* After fewer there is nothing left to do, and the turn ends anyway. */
+		if (before - *left >= RECEIVE_BATCH)
 			show_progress(remote);
 	} while (*left != 0 && *left != before && !remote->muted);
 }
