@@ -211,12 +211,17 @@ def test_kernel_callback_that_waits_for_a_buffer_gets_one(
     except GuestWedged:
         pass
     sim.release(1)
+    returned = sim.wait_events(32, "returned", since=mark, queue=1)[-1]
     try:
-        sim.wait_event("message", since=mark, timeout=STANDSTILL_SECONDS, src=619)
-    except Unmet as error:
+        message = sim.wait_event("message", since=mark, timeout=STANDSTILL_SECONDS, src=619)
+        # Deadlines are longer on a busy machine. One that waited for its 15 s to end got nothing.
+        in_time = message.time_ns - returned.time_ns < STANDSTILL_SECONDS * 1e9
+    except Unmet:
+        in_time = False
+    if not in_time:
         host.discard("a callback that waits for a buffer stands in the way of everything else")
         raise Unmet(
             "the callback sends its answer once buffers have come back",
             f"it had not {STANDSTILL_SECONDS:g} s after all of them had come back",
-        ) from error
+        )
     expect_equal("result of the send", kernel.receive(endpoint).answer, 0)

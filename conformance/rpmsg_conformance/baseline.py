@@ -18,7 +18,7 @@ from rpmsg_conformance.catalogue import Catalogue, Level
 from rpmsg_conformance.verdicts import Verdict, is_judged
 
 _REQUIRED = ("requirement", "seen", "reason")
-_OPTIONAL = ("case", "function", "link", "expires", "unsteady")
+_OPTIONAL = ("case", "function", "link", "expires")
 _COMPLAINT_REQUIRED = ("requirement", "seen", "reason")
 _COMPLAINT_OPTIONAL = ("trace", "function", "link")
 _EXPLAINABLE = frozenset({Verdict.FAIL, Verdict.WARN, Verdict.TIMEOUT})
@@ -41,8 +41,6 @@ class Deviation:
     function: str | None = None
     link: str | None = None
     expires: datetime.date | None = None
-    unsteady: bool = False
-    """Whether the case passes now and then, since the target's own order of events decides."""
     where: str = ""
     """File and line, for messages."""
 
@@ -117,7 +115,7 @@ class Baseline:
                 continue
             if verdict in _EXPLAINABLE and deviation.seen in observed:
                 return Applied(Verdict.XFAIL, deviation)
-            if verdict is Verdict.PASS and deviation.case is not None and not deviation.unsteady:
+            if verdict is Verdict.PASS and deviation.case is not None:
                 return Applied(Verdict.XPASS, deviation)
         return Applied(verdict)
 
@@ -144,8 +142,7 @@ class Baseline:
             if not covered or any(used is deviation for _, used in covered):
                 continue
             if all(verdict in (Verdict.PASS, Verdict.XPASS) for verdict, _ in covered):
-                if not deviation.unsteady:
-                    stale.append(Stale(deviation, "the requirement is met now"))
+                stale.append(Stale(deviation, "the requirement is met now"))
             else:
                 stale.append(Stale(deviation, f"nothing failed with '{deviation.seen}'"))
         return stale
@@ -255,9 +252,6 @@ def _parse(
     ):
         raise BaselineError(f"{where}: 'expires' is not a date such as 2027-01-31")
 
-    unsteady = entry.get("unsteady", False)
-    if not isinstance(unsteady, bool):
-        raise BaselineError(f"{where}: 'unsteady' is neither true nor false")
     requirement_id = entry["requirement"]
     requirement = catalogue.get(requirement_id)
     if requirement is None:
@@ -279,5 +273,4 @@ def _parse(
         function=entry.get("function"),
         link=entry.get("link"),
         expires=expires,
-        unsteady=unsteady,
     )

@@ -102,16 +102,6 @@ def test_baseline_entry_whose_requirement_passes_is_stale(
     assert "the requirement is met now" in line
 
 
-@pytest.mark.parametrize("case", ["", 'case = "test_one"\n'])
-def test_baseline_unsteady_entry_whose_requirement_passes_is_kept(
-    case: str, tmp_path: Path, small_catalogue: Catalogue
-) -> None:
-    known = load(tmp_path, small_catalogue, ENTRY + case + "unsteady = true\n")
-    assert known.apply("BF-001", "test_one", Verdict.PASS, "").verdict is Verdict.PASS
-    assert known.apply("BF-001", "test_one", Verdict.FAIL, "errno 512").verdict is Verdict.XFAIL
-    assert known.stale([("BF-001", "test_one", Verdict.PASS, None)], TODAY) == []
-
-
 def test_baseline_entry_that_describes_another_failure_is_stale(
     tmp_path: Path, small_catalogue: Catalogue
 ) -> None:
@@ -145,7 +135,6 @@ def test_baseline_expired_entry_is_stale(tmp_path: Path, small_catalogue: Catalo
         (ENTRY.replace("BF-001", "NS-001"), "level 'may' and cannot fail"),
         (ENTRY + 'case = "test_four"\n', "BF-001 has no case 'test_four'"),
         (ENTRY + 'expires = "soon"\n', "'expires' is not a date"),
-        (ENTRY + 'unsteady = "now and then"\n', "'unsteady' is neither true nor false"),
         ("[[deviations]]\n", "unknown key 'deviations'"),
         ("[[deviation\n", "not valid TOML"),
         (COMPLAINT.replace("BF-001", "BF-099"), "no requirement 'BF-099'"),
