@@ -94,7 +94,7 @@ static void add(struct fixture *fx, uint32_t first, uint32_t count)
 
 static void read_file(struct fixture *fx)
 {
-	struct stat stat;
+	struct stat stat = {0};
 	int fd = open(fx->path, O_RDONLY);
 
 	assert_true(fd >= 0 && fstat(fd, &stat) == 0);
