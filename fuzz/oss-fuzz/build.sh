@@ -3,7 +3,7 @@
 # Builds all targets for a fuzzing service: OSS-Fuzz, ClusterFuzzLite, or by hand with their variables
 # (CC CXX CFLAGS CXXFLAGS LIB_FUZZING_ENGINE SRC OUT WORK). Beside each program in OUT: its seed corpus,
 # its dictionary and its options. Where targets run there is the C library and no other: what else they
-# load goes into OUT/lib, where they look first.
+# load goes into OUT/lib, where they look first. (Not linked from archives: libpcap's cannot be.)
 
 # The script is run from its checkout, or as a copy in SRC.
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pcap/dlt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 
 #define NS_PER_SEC UINT64_C(1000000000)
 #define NOTES_MAX 1024
-#define LINK_TYPE 147 /* LINKTYPE_USER0 */
 #define SNAPLEN (CAPTURE_HDR_SIZE + NOTES_MAX + RPMSG_HDR_SIZE + REMOTE_MAX_PAYLOAD)
 
 struct capture {
@@ -42,7 +42,7 @@ int capture_open(struct capture **capture, const char *path)
 
 	if (!c)
 		return -ENOMEM;
-	ret = capture_file_open(&c->file, path, LINK_TYPE, SNAPLEN);
+	ret = capture_file_open(&c->file, path, DLT_USER0, SNAPLEN);
 	if (ret) {
 		free(c);
 		return ret;

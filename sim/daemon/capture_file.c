@@ -1,37 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Files of captures; the format is that of pcap-savefile(5). */
+/* Files of captures: libpcap writes, into blocks of ours. */
 
 #include "daemon/capture_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC_NANOSECONDS UINT32_C(0xa1b23c4d)
-#define MAJOR 2
-#define MINOR 4
-
 #define NS_PER_SEC UINT64_C(1000000000)
 #define PAGE 4096U
-
-struct file_header {
-	uint32_t magic; /* whose order of bytes is that of all fields */
-	uint16_t major, minor;
-	uint32_t zone, accuracy; /* not in use: 0 */
-	uint32_t snaplen;
-	uint32_t link_type;
-};
-
-struct record_header {
-	uint32_t seconds, nanoseconds;
-	uint32_t captured, size;
-};
-
-_Static_assert(sizeof(struct file_header) == 24 && sizeof(struct record_header) == 16,
-	       "pcap-savefile(5)");
 
 /* Truncated only once it is known to be a regular file. */
 static int open_regular(const char *path)
@@ -54,37 +36,6 @@ static int open_regular(const char *path)
 	return ret;
 }
 
-int capture_file_open(struct capture_file *file, const char *path, uint32_t link_type,
-		      uint32_t snaplen)
-{
-	const struct file_header header = {
-		.magic = MAGIC_NANOSECONDS,
-		.major = MAJOR,
-		.minor = MINOR,
-		.snaplen = snaplen,
-		.link_type = link_type,
-	};
-	size_t room = CAPTURE_FILE_BLOCK + sizeof(struct record_header) + snaplen;
-
-	*file = (struct capture_file){.snaplen = snaplen, .asks_ahead = true};
-	/* As it lies in the file: from the start of a page on. Untouched until it is needed. */
-	file->buffer = aligned_alloc(PAGE, (room + PAGE - 1) / PAGE * PAGE);
-	if (!file->buffer)
-		return -ENOMEM;
-	file->fd = open_regular(path);
-	if (file->fd < 0) {
-		free(file->buffer);
-		return file->fd;
-	}
-	memcpy(file->buffer, &header, sizeof(header));
-	file->fill = sizeof(header);
-	if (capture_file_flush(file) == 0)
-		return 0;
-	close(file->fd);
-	free(file->buffer);
-	return -EIO;
-}
-
 /* It is a favour that is asked: without it the blocks are found one by one. */
 static void ask_ahead(struct capture_file *file, uint64_t end)
 {
@@ -103,14 +54,14 @@ static void ask_ahead(struct capture_file *file, uint64_t end)
 		file->asks_ahead = false;
 }
 
-/* The first bytes of the buffer go into the file, the others to its start. */
-static void put_out(struct capture_file *file, uint32_t size)
+/* The buffer goes into the file. */
+static void put_out(struct capture_file *file)
 {
 	uint32_t done = 0;
 
-	ask_ahead(file, file->written + size);
-	while (done < size && !file->failed) {
-		ssize_t ret = write(file->fd, file->buffer + done, size - done);
+	ask_ahead(file, file->written + file->fill);
+	while (done < file->fill && !file->failed) {
+		ssize_t ret = write(file->fd, file->buffer + done, file->fill - done);
 
 		if (ret > 0)
 			done += (uint32_t)ret;
@@ -118,42 +69,107 @@ static void put_out(struct capture_file *file, uint32_t size)
 			file->failed = true;
 	}
 	file->written += done;
-	file->fill -= size;
-	memmove(file->buffer, file->buffer + size, file->fill);
+	file->fill = 0;
+}
+
+/*
+ * What libpcap's stream has to write. A block ends where one of the file does: what begins and ends
+ * there is kept by the kernel as one large piece, and copied as one. Anything else takes twice the
+ * time.
+ */
+static ssize_t take(void *cookie, const char *bytes, size_t size)
+{
+	struct capture_file *file = cookie;
+	size_t taken = 0;
+
+	while (taken < size && !file->failed) {
+		size_t left =
+			CAPTURE_FILE_BLOCK - (file->written + file->fill) % CAPTURE_FILE_BLOCK;
+		size_t part = size - taken < left ? size - taken : left;
+
+		memcpy(file->buffer + file->fill, bytes + taken, part);
+		file->fill += (uint32_t)part;
+		taken += part;
+		if (part == left)
+			put_out(file);
+	}
+	return file->failed ? 0 : (ssize_t)size;
+}
+
+/* The stream is libpcap's then, which closes it. */
+static int open_dumper(struct capture_file *file)
+{
+	FILE *stream = fopencookie(file, "w", (cookie_io_functions_t){.write = take});
+
+	if (!stream)
+		return -ENOMEM;
+	/* The blocks are buffer enough. */
+	setvbuf(stream, NULL, _IONBF, 0);
+	file->dumper = pcap_dump_fopen(file->pcap, stream);
+	if (!file->dumper)
+		fclose(stream);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Stream): pcap_dump_close() closes it */
+	return file->dumper ? capture_file_flush(file) : -EIO;
+}
+
+static void release(struct capture_file *file)
+{
+	if (file->dumper)
+		pcap_dump_close(file->dumper);
+	if (file->pcap)
+		pcap_close(file->pcap);
+	free(file->packet);
+	free(file->buffer);
+}
+
+int capture_file_open(struct capture_file *file, const char *path, int link_type, uint32_t snaplen)
+{
+	int ret = -ENOMEM;
+
+	*file = (struct capture_file){.asks_ahead = true, .snaplen = snaplen};
+	/* As it lies in the file: from the start of a page on. Untouched until it is needed. */
+	file->buffer = aligned_alloc(PAGE, CAPTURE_FILE_BLOCK);
+	file->packet = malloc(snaplen);
+	file->pcap = pcap_open_dead_with_tstamp_precision(link_type, (int)snaplen,
+							  PCAP_TSTAMP_PRECISION_NANO);
+	if (file->buffer && file->packet && file->pcap)
+		ret = file->fd = open_regular(path);
+	if (ret >= 0) {
+		ret = open_dumper(file);
+		if (ret == 0)
+			return 0;
+		close(file->fd);
+	}
+	release(file);
+	return ret;
 }
 
 uint8_t *capture_file_room(struct capture_file *file)
 {
-	return file->buffer + file->fill + sizeof(struct record_header);
+	return file->packet;
 }
 
 void capture_file_add(struct capture_file *file, uint32_t size, uint64_t time)
 {
-	const struct record_header header = {
-		.seconds = (uint32_t)(time / NS_PER_SEC),
-		.nanoseconds = (uint32_t)(time % NS_PER_SEC),
-		.captured = size,
-		.size = size,
+	const struct pcap_pkthdr header = {
+		.ts =
+			{
+				.tv_sec = (time_t)(time / NS_PER_SEC),
+				/* nanoseconds, since the file was opened with that precision */
+				.tv_usec = (suseconds_t)(time % NS_PER_SEC),
+			},
+		.caplen = size,
+		.len = size,
 	};
-	uint32_t past;
 
-	if (file->failed)
-		return;
-	memcpy(file->buffer + file->fill, &header, sizeof(header));
-	file->fill += (uint32_t)sizeof(header) + size;
-	/*
-	 * Up to where a block of the file ends: what begins and ends there is kept by the kernel as
-	 * one large piece, and copied as one. Anything else takes twice the time.
-	 */
-	past = (uint32_t)((file->written + file->fill) % CAPTURE_FILE_BLOCK);
-	if (past < file->fill)
-		put_out(file, file->fill - past);
+	if (!file->failed)
+		pcap_dump((u_char *)file->dumper, &header, file->packet);
 }
 
 int capture_file_flush(struct capture_file *file)
 {
 	if (!file->failed && file->fill != 0)
-		put_out(file, file->fill);
+		put_out(file);
 	return file->failed ? -EIO : 0;
 }
 
@@ -166,6 +182,6 @@ int capture_file_close(struct capture_file *file)
 		ret = -EIO;
 	if (close(file->fd))
 		ret = -EIO;
-	free(file->buffer);
+	release(file);
 	return ret;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The file of a capture: records are built in a buffer, which goes to the kernel in large blocks
- * that begin where those of the file do. Records are those of libpcap's format with nanoseconds, in
- * this machine's byte order (pcap-savefile(5)); what is in them is not known here.
+ * The file of a capture: libpcap's format with nanoseconds, written by libpcap into a buffer, which
+ * goes to the kernel in large blocks that begin where those of the file do. What is in the packets
+ * is not known here.
  *
  * Most of what a capture costs is what write() costs, and most of that is looking for room on the
  * disk, page by page. So room is asked for ahead, in large pieces, and what was not needed is given
@@ -22,32 +22,34 @@
 
 struct capture_file {
 	int fd;
-	bool failed;	   /* not everything could be written; nothing more is */
-	bool asks_ahead;   /* the file system is willing, and the disk not full */
-	uint8_t *buffer;   /* of a block, and of a record that begins before its end */
-	uint32_t fill;	   /* bytes in it */
-	uint32_t snaplen;  /* largest packet */
-	uint64_t written;  /* bytes before those of the buffer */
+	bool failed;	 /* not everything could be written; nothing more is */
+	bool asks_ahead; /* the file system is willing, and the disk not full */
+	struct pcap *pcap;
+	struct pcap_dumper *dumper; /* writes into buffer */
+	uint32_t snaplen;	    /* bytes of packet */
+	uint8_t *packet;	    /* the next one */
+	uint8_t *buffer;	    /* of a block */
+	uint32_t fill;		    /* bytes in it */
+	uint64_t written;	    /* bytes before those of the buffer */
 	uint64_t has_room; /* bytes that there is room for on the disk, as far as is known */
 };
 
 /**
  * capture_file_open() - start a file
- * @file: result
+ * @file: result; stays where it is until it is closed
  * @path: replaced when it exists; anything but a regular file is refused
- * @link_type: LINKTYPE_ number
+ * @link_type: DLT_ number
  * @snaplen: bytes of the largest packet
  *
  * Return: 0; -EEXIST for what is there and no regular file; another negative errno.
  */
-int capture_file_open(struct capture_file *file, const char *path, uint32_t link_type,
-		      uint32_t snaplen);
+int capture_file_open(struct capture_file *file, const char *path, int link_type, uint32_t snaplen);
 
 /**
  * capture_file_room() - where the next packet goes
  * @file: open file
  *
- * Return: room for @snaplen bytes; valid until the next call of any of these.
+ * Return: room for @snaplen bytes.
  */
 uint8_t *capture_file_room(struct capture_file *file);
 

@@ -170,7 +170,7 @@ def test_package_says_what_it_is_and_needs(package: Path) -> None:
 
     assert re.search(r"^Package: rpmsg-testbench$", fields, re.MULTILINE)
     assert re.search(r"^Section: devel$", fields, re.MULTILINE)
-    for library in ("libc6", "libuv1", "libjansson4", "libseccomp2"):
+    for library in ("libc6", "libuv1", "libjansson4", "libpcap0.8", "libseccomp2"):
         assert re.search(rf"^Depends: .*\b{re.escape(library)}", fields, re.MULTILINE)
 
 
