@@ -34,8 +34,8 @@ uint64_t remote_default_features(void)
 /* A message as a driver's buffers have it: from the first byte of a cache line on. */
 static uint8_t *new_message(void)
 {
-	size_t size = (REMOTE_MAX_MESSAGE + ENDPOINT_LINE - 1) / ENDPOINT_LINE * ENDPOINT_LINE;
-	uint8_t *message = aligned_alloc(ENDPOINT_LINE, size);
+	const size_t line = ENDPOINT_LINE;
+	uint8_t *message = aligned_alloc(line, (REMOTE_MAX_MESSAGE + line - 1) / line * line);
 
 	if (message != NULL)
 		memset(message, 0, RPMSG_HDR_SIZE);
