@@ -39,6 +39,7 @@ struct soak {
 	uint64_t sent; /* numbers of echoes, in all sessions */
 	uint32_t echo_src, source_src, source_target;
 	uint32_t window, max_size;
+	uint16_t source_size;	/* of this session's messages, 0: none has come yet */
 	uint64_t broken_before; /* rings, when the session began */
 	struct random random;
 	uint64_t start, stop, next_look, next_progress, pause_until;
@@ -108,7 +109,10 @@ static void on_source(void *ctx, const struct host_message *message)
 	uint64_t number;
 
 	soak.source_progress = arrival_time();
-	if (message->hdr.len < PAYLOAD_NUMBER_SIZE ||
+	/* A source's are all of one size. One cut short would be right as far as it goes. */
+	if (soak.source_size == 0)
+		soak.source_size = message->hdr.len;
+	if (message->hdr.len < PAYLOAD_NUMBER_SIZE || message->hdr.len != soak.source_size ||
 	    !payload_check(message->payload, message->hdr.len, 0, &number))
 		soak.source_damaged++;
 	else
@@ -155,6 +159,7 @@ static void begin_session(void)
 {
 	sequence_init(&soak.echo, soak.sent);
 	sequence_init(&soak.source, 0);
+	soak.source_size = 0;
 	soak.echo_damaged = soak.source_damaged = soak.late = 0;
 	soak.asked = false;
 	soak.echo_progress = soak.source_progress = host_now();
