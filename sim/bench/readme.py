@@ -18,8 +18,10 @@ class ReadmeError(Exception):
 def markdown(about: Mapping[str, Any], headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Machine and date, and the table."""
     load = f"load {about['load']} before, {about.get('load_after', '?')} after"
+    # What a distributor or a provider adds says nothing to a reader.
+    version = ".".join(str(about["kernel"]).split("-")[0].split(".")[:2])
     lines = [
-        f"Measured {about['date']} on {about['cores']} x {about['processor']}, Linux {about['kernel']}, {load}:",
+        f"Measured {about['date']} on {about['cores']} x {about['processor']}, Linux {version}, {load}:",
         f"median and quartiles of {about.get('rounds', '?')} alternating rounds; instructions by callgrind.",
         "",
         "| " + " | ".join(headings) + " |",
