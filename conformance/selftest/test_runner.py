@@ -247,6 +247,8 @@ def test_runner_interruption_leaves_nothing_and_tells_what_was_done(
     )
     program.chmod(0o755)
     os.mkfifo(tmp_path / "started")
+    # Open for both: two that write at once are not one end of file, and nobody waits for a reader.
+    started = os.open(tmp_path / "started", os.O_RDWR)
     command = [sys.executable, str(CONFORMANCE / "rpmsg-conform"), "remote", "-n", jobs]
     command += ["--launch", f"{program} {{socket}}", "--report", str(tmp_path / "report")]
     process = subprocess.Popen(
@@ -257,9 +259,10 @@ def test_runner_interruption_leaves_nothing_and_tells_what_was_done(
         env={**os.environ, "TMPDIR": str(temporary)},
     )
     for _ in range(int(jobs)):
-        (tmp_path / "started").read_text()
+        assert os.read(started, 1) == b"\n"
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
+    os.close(started)
     assert process.returncode == 128 + signal.SIGINT, output
     assert "interrupted by SIGINT" in output
     for pid in (tmp_path / "pids").read_text().split():
