@@ -116,7 +116,7 @@ def test_services_files_of_clusterfuzzlite_call_the_same_script() -> None:
 def test_afl_runs_a_target(fuzz: Fuzz) -> None:
     if shutil.which("afl-fuzz") is None:
         pytest.fail("afl-fuzz is not installed: scripts/setup installs it")
-    done = fuzz("run", "wire", "--engine", "afl", "--time", "5")
+    done = fuzz("run", "wire", "--engine", "afl", "--time", "60")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     stats = (ROOT / "build/fuzz-work/wire/afl/default/fuzzer_stats").read_text()
     [executions] = re.findall(r"^execs_done\s*: (\d+)", stats, re.MULTILINE)
