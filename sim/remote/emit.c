@@ -368,10 +368,7 @@ static inline void copy_payload(const struct remote *remote, uint8_t *to, const 
 		   payload == remote->scratch + RPMSG_HDR_SIZE;
 	uint32_t before = own ? RPMSG_HDR_SIZE : 0;
 
-	size += before;
-	/* Knowing a bound of it, gcc copies by a string instruction, which takes twice the time. */
-	__asm__("" : "+r"(size));
-	memcpy(to + RPMSG_HDR_SIZE - before, payload - before, size);
+	memcpy(to + RPMSG_HDR_SIZE - before, payload - before, wire_unbounded(before + size));
 }
 
 int emit_plain(struct service *service, uint32_t dst, const void *payload, uint32_t size)

@@ -17,11 +17,7 @@ static const uint8_t pattern[PIECE + PERIOD] = {BYTES_256, BYTES_256, BYTES_256}
 
 static size_t piece(uint32_t left)
 {
-	size_t size = left < PIECE ? left : PIECE;
-
-	/* Knowing a bound of it, gcc copies by a string instruction, which takes twice the time. */
-	__asm__("" : "+r"(size));
-	return size;
+	return wire_unbounded(left < PIECE ? left : PIECE);
 }
 
 void numbered_fill(void *bytes, uint32_t size, uint64_t number)

@@ -36,6 +36,7 @@
 
 #include "virtio/gmem.h"
 #include "virtio/vring.h"
+#include "wire/bytes.h"
 #include "wire/violation.h"
 
 /* One descriptor as it was read: a private copy, address and length checked. */
@@ -322,9 +323,7 @@ static inline int64_t virtq_read(struct virtq *vq, const struct virtq_chain *cha
 	if (chain->readable_count == 0 || !virtq_is_plain(vq, first, offset, size))
 		return virtq_read_pieces(vq, chain, offset, to, size);
 	guest_read_hook(gmem_hit_at(vq->mem, first->addr + offset), size);
-	/* Knowing a bound of it, gcc copies by a string instruction, which takes twice the time. */
-	__asm__("" : "+r"(size));
-	memcpy(to, gmem_hit_at(vq->mem, first->addr + offset), size);
+	memcpy(to, gmem_hit_at(vq->mem, first->addr + offset), wire_unbounded(size));
 	/* The copy is what gets checked: forbid the compiler to go back to its source. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return (int64_t)size;
@@ -341,9 +340,7 @@ static inline void virtq_piece_read(const struct virtq_piece *piece, uint32_t of
 				    size_t size)
 {
 	guest_read_hook(piece->at + offset, size);
-	/* Knowing a bound of it, gcc copies by a string instruction, which takes twice the time. */
-	__asm__("" : "+r"(size));
-	memcpy(to, piece->at + offset, size);
+	memcpy(to, piece->at + offset, wire_unbounded(size));
 	/* The copy is what gets checked: forbid the compiler to go back to its source. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }

@@ -9,6 +9,7 @@
 #ifndef WIRE_BYTES_H
 #define WIRE_BYTES_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -90,6 +91,20 @@ static inline void wire_put16(void *at, uint16_t value, enum wire_order order)
 static inline void wire_put32(void *at, uint32_t value, enum wire_order order)
 {
 	wire_put_le32(at, order == WIRE_LITTLE_ENDIAN ? value : __builtin_bswap32(value));
+}
+
+/**
+ * wire_unbounded() - a size, as one of which the compiler knows nothing
+ * @size: bytes of a message, to be copied or compared
+ *
+ * Knowing a bound of it, gcc copies by a string instruction, which takes twice the time.
+ *
+ * Return: @size.
+ */
+static inline size_t wire_unbounded(size_t size)
+{
+	__asm__("" : "+r"(size));
+	return size;
 }
 
 #endif /* WIRE_BYTES_H */
