@@ -121,6 +121,42 @@ static void test_virtq_push_writes_id_and_length(void **state)
 	assert_int_equal(ring_used_len(&ring, 0), 0x01020304);
 }
 
+/* A piece lies in the region of the buffer before it. */
+static void find_region(void)
+{
+	ring_offer_buffer(&ring, 0, RING_LOW, 64, true);
+	assert_int_equal(virtq_pop(&ring.vq, &chain), 1);
+	assert_int_equal(virtq_push(&ring.vq, chain.head, 0), 0);
+}
+
+static void test_virtq_peeked_piece_comes_again_unless_it_is_taken(void **state)
+{
+	struct virtq_piece piece;
+
+	find_region();
+	ring_offer_buffer(&ring, 3, RING_LOW, 64, true);
+	assert_int_equal(virtq_peek_piece(&ring.vq, &chain, &piece), VIRTQ_PIECE);
+	assert_int_equal(ring.vq.inflight_count, 0);
+	assert_int_equal(virtq_pop(&ring.vq, &chain), 1);
+	assert_int_equal(chain.head, 3);
+	assert_int_equal(chain.writable, 64);
+}
+
+static void test_virtq_used_piece_is_pushed_and_not_outstanding(void **state)
+{
+	struct virtq_piece piece = {0};
+
+	find_region();
+	ring_offer_buffer(&ring, 3, RING_LOW, 64, true);
+	assert_int_equal(virtq_peek_piece(&ring.vq, &chain, &piece), VIRTQ_PIECE);
+	virtq_use_piece(&ring.vq, &piece, 20);
+	assert_int_equal(ring_used_id(&ring, 1), 3);
+	assert_int_equal(ring_used_len(&ring, 1), 20);
+	assert_int_equal(ring.vq.inflight_count, 0);
+	assert_int_equal(virtq_push(&ring.vq, 3, 20), -EINVAL);
+	assert_int_equal(virtq_pop(&ring.vq, &chain), 0);
+}
+
 static void test_virtq_push_is_invisible_before_flush(void **state)
 {
 	ring_offer_buffer(&ring, 0, RING_LOW, 64, true);
@@ -496,6 +532,8 @@ int main(void)
 		WITH_RING(test_virtq_avail_count_of_full_ring_is_its_size),
 		WITH_RING(test_virtq_pop_follows_the_available_ring_not_the_table),
 		WITH_RING(test_virtq_push_writes_id_and_length),
+		WITH_RING(test_virtq_peeked_piece_comes_again_unless_it_is_taken),
+		WITH_RING(test_virtq_used_piece_is_pushed_and_not_outstanding),
 		WITH_RING(test_virtq_push_is_invisible_before_flush),
 		WITH_RING(test_virtq_push_out_of_order_keeps_the_order_of_pushes),
 		WITH_RING(test_virtq_push_of_head_not_popped_is_refused),

@@ -209,15 +209,15 @@ struct virtq_piece {
 #define VIRTQ_PIECE 2
 
 /**
- * virtq_pop_piece() - virtq_pop() for who prefers chains of one descriptor
+ * virtq_peek_piece() - look at the next chain, and leave it there when it is one descriptor
  * @vq: started queue
- * @chain: result for any other chain
- * @piece: result for these
+ * @chain: result for any other chain, which is popped
+ * @piece: result for these; virtq_take() pops it, virtq_use_piece() gives it back
  *
  * Return: VIRTQ_PIECE when @piece is set; otherwise as virtq_pop().
  */
-static inline int virtq_pop_piece(struct virtq *vq, struct virtq_chain *chain,
-				  struct virtq_piece *piece)
+static inline int virtq_peek_piece(struct virtq *vq, struct virtq_chain *chain,
+				   struct virtq_piece *piece)
 {
 	struct virtq_desc desc;
 	uint16_t head;
@@ -246,8 +246,25 @@ static inline int virtq_pop_piece(struct virtq *vq, struct virtq_chain *chain,
 	piece->len = desc.len;
 	piece->head = head;
 	piece->writable = (desc.flags & VRING_DESC_F_WRITE) != 0;
-	virtq_take(vq, head);
 	return VIRTQ_PIECE;
+}
+
+/**
+ * virtq_pop_piece() - virtq_pop() for who prefers chains of one descriptor
+ * @vq: started queue
+ * @chain: result for any other chain
+ * @piece: result for these
+ *
+ * Return: VIRTQ_PIECE when @piece is set; otherwise as virtq_pop().
+ */
+static inline int virtq_pop_piece(struct virtq *vq, struct virtq_chain *chain,
+				  struct virtq_piece *piece)
+{
+	int ret = virtq_peek_piece(vq, chain, piece);
+
+	if (ret == VIRTQ_PIECE)
+		virtq_take(vq, piece->head);
+	return ret;
 }
 
 /**
@@ -399,6 +416,19 @@ static inline void virtq_put_used(struct virtq *vq, uint32_t id, uint32_t used_l
 	if (__builtin_expect(vq->rings.used_logged, 0))
 		virtq_log_used(vq, offset, 8);
 	vq->used_idx++;
+}
+
+/**
+ * virtq_use_piece() - take a piece and push it, which nobody can have seen outstanding in between
+ * @vq: queue of which it was peeked, with nothing in between
+ * @piece: piece
+ * @used_len: bytes written into it
+ */
+static inline void virtq_use_piece(struct virtq *vq, const struct virtq_piece *piece,
+				   uint32_t used_len)
+{
+	vq->last_avail++;
+	virtq_put_used(vq, piece->head, used_len);
 }
 
 /**
