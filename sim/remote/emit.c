@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "remote/numbered.h"
+
 /* What a service sends. */
 #define OUTGOING(service_, dst_, payload_, size_)                                                  \
 	{                                                                                          \
@@ -339,8 +341,10 @@ static REMOTE_COLD int emit_piece(struct service *service, uint32_t dst, const v
 				  uint32_t size, struct virtq_piece piece)
 {
 	struct remote *remote = service->remote;
+	struct virtq *vq = remote->queues[RPMSG_QUEUE_INPUT].vq;
 
-	virtq_piece_chain(remote->queues[RPMSG_QUEUE_INPUT].vq, &piece, &remote->rare);
+	virtq_take(vq, piece.head);
+	virtq_piece_chain(vq, &piece, &remote->rare);
 	return emit_rare(service, dst, payload, size);
 }
 
@@ -371,7 +375,22 @@ static inline void copy_payload(const struct remote *remote, uint8_t *to, const 
 	memcpy(to + RPMSG_HDR_SIZE - before, payload - before, wire_unbounded(before + size));
 }
 
-int emit_plain(struct service *service, uint32_t dst, const void *payload, uint32_t size)
+/* A numbered payload in private memory, for who has to look at it. */
+static REMOTE_COLD const void *make_numbered(struct remote *remote, uint64_t number, uint32_t size)
+{
+	uint8_t *made = remote->scratch + RPMSG_HDR_SIZE;
+
+	numbered_fill(made, size, number);
+	return made;
+}
+
+/*
+ * emit_plain(), and emit_numbered() while nobody is told of single messages: one of them has a
+ * payload, the other a number. In one function, and in line, since for each it is known which.
+ */
+static inline __attribute__((always_inline)) int emit_body(struct service *service, uint32_t dst,
+							   const void *payload, bool is_numbered,
+							   uint64_t number, uint32_t size)
 {
 	struct remote *remote = service->remote;
 	struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
@@ -381,36 +400,62 @@ int emit_plain(struct service *service, uint32_t dst, const void *payload, uint3
 	uint32_t used_len;
 	int ret;
 
-	if (__builtin_expect(!is_plain(remote, size), 0))
+	if (__builtin_expect(!is_plain(remote, size), 0)) {
+		if (is_numbered)
+			payload = make_numbered(remote, number, size);
 		return emit_unplain(service, dst, payload, size);
-	ret = virtq_pop_piece(vq, &remote->rare, &piece);
-	if (__builtin_expect(ret != VIRTQ_PIECE, 0))
+	}
+	ret = virtq_peek_piece(vq, &remote->rare, &piece);
+	if (__builtin_expect(ret != VIRTQ_PIECE, 0)) {
+		if (is_numbered)
+			payload = make_numbered(remote, number, size);
 		return ret > 0 ? emit_rare(service, dst, payload, size)
 			       : emit_unplain(service, dst, payload, size);
+	}
 	/* Of the size that all have, there is nothing to judge in a piece. */
 	if (__builtin_expect(!piece.writable || piece.len < whole ||
 				     piece.len != queue->first_size || vq->mem->log != NULL,
-			     0))
+			     0)) {
+		if (is_numbered)
+			payload = make_numbered(remote, number, size);
 		return emit_piece(service, dst, payload, size, piece);
+	}
 
 	remote->stats.queues[RPMSG_QUEUE_INPUT].popped++;
 	/* None is due there, as is_plain() saw; it counts as passed. */
 	fault_due(&remote->faults, FAULT_PLACE_ORDER);
 	fault_due(&remote->faults, FAULT_PLACE_MESSAGE);
 	fault_due(&remote->faults, FAULT_PLACE_RETURN_0);
-	copy_payload(remote, piece.at, payload, size);
+	if (is_numbered)
+		numbered_fill(piece.at + RPMSG_HDR_SIZE, size, number);
+	else
+		copy_payload(remote, piece.at, payload, size);
 	/* rpmsg_hdr_encode(), in two pieces: source and destination, length. */
 	wire_put_le64(piece.at + RPMSG_HDR_SRC, service->addr | (uint64_t)dst << 32);
 	wire_put_le64(piece.at + RPMSG_HDR_RESERVED, (uint64_t)size << 32);
 	used_len = remote->profile->used_len == USED_LEN_WHOLE ? piece.len : whole;
-	virtq_push(vq, piece.head, used_len);
+	virtq_use_piece(vq, &piece, used_len);
 	remote->stats.queues[RPMSG_QUEUE_INPUT].returned++;
 	remote->stats.sent++;
 	service->sent++;
 	remote->answered = true;
-	if (__builtin_expect(remote->telling, 0))
+	if (!is_numbered && __builtin_expect(remote->telling, 0))
 		report_plain(service, dst, payload, size, piece, used_len);
 	return 0;
+}
+
+int emit_plain(struct service *service, uint32_t dst, const void *payload, uint32_t size)
+{
+	return emit_body(service, dst, payload, false, 0, size);
+}
+
+int emit_numbered(struct service *service, uint32_t dst, uint64_t number, uint32_t size)
+{
+	struct remote *remote = service->remote;
+
+	if (remote->telling)
+		return emit_plain(service, dst, make_numbered(remote, number, size), size);
+	return emit_body(service, dst, NULL, true, number, size);
 }
 
 int emit(struct remote *remote, const struct outgoing *out)

@@ -7,7 +7,7 @@
 
 /* Endpoints that surely stay in the cache; and messages that are handled while one comes. */
 #define FETCH_AHEAD_FROM 256
-#define FETCH_DISTANCE 4
+#define ENDPOINTS_AHEAD 8
 
 static void refuse(struct inbound *in, enum remote_drop drop)
 {
@@ -119,16 +119,23 @@ void receive_report(struct remote *remote)
  * With many endpoints those of the next messages are not in the cache: have them brought there
  * while this one is handled. What is read for that is a hint, and read anew when it counts.
  */
-static void fetch_ahead(struct remote *remote)
+static __attribute__((noinline)) void fetch_ahead(struct remote *remote)
 {
 	const struct virtq *vq = remote->queues[RPMSG_QUEUE_OUTPUT].vq;
-	const uint8_t *later = virtq_ahead(vq, 2 * FETCH_DISTANCE, RPMSG_HDR_SIZE);
-	const uint8_t *soon = virtq_ahead(vq, FETCH_DISTANCE, RPMSG_HDR_SIZE);
+	uint16_t from = vq->last_avail;
+	uint16_t end = (uint16_t)(from + ENDPOINTS_AHEAD);
 
-	if (later != NULL)
-		__builtin_prefetch(later);
-	if (soon != NULL)
+	/* One for each message; several where the host has shown new ones. */
+	if ((uint16_t)(remote->fetched - from) > ENDPOINTS_AHEAD)
+		remote->fetched = from;
+	for (; remote->fetched != end; remote->fetched++) {
+		const uint8_t *soon =
+			virtq_ahead(vq, (uint16_t)(remote->fetched - from), RPMSG_HDR_SIZE);
+
+		if (soon == NULL)
+			break;
 		endpoint_fetch(&remote->endpoints, wire_get32(soon + RPMSG_HDR_DST, remote->order));
+	}
 }
 
 static inline void give_back(struct remote *remote, uint16_t head, uint32_t readable)

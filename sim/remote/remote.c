@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/fetch.h"
+
 /* Messages out of the host between two looks at what waits to go into it. */
 #define RECEIVE_BATCH 64
 
@@ -348,6 +350,16 @@ static uint32_t run_timers(struct remote *remote, uint64_t now, uint32_t budget)
 	return count;
 }
 
+/* A sender fills one buffer after the other: those that it will have soon are fetched meanwhile. */
+static void fetch_buffer(struct remote *remote)
+{
+	const struct remote_queue *queue = &remote->queues[RPMSG_QUEUE_INPUT];
+	const uint8_t *soon = virtq_ahead(queue->vq, FETCH_DISTANCE, RPMSG_HDR_SIZE);
+
+	if (soon != NULL)
+		fetch_to_write(soon, queue->first_size);
+}
+
 static uint32_t run_room_waiters(struct remote *remote, uint32_t budget)
 {
 	uint32_t count = 0;
@@ -356,6 +368,7 @@ static uint32_t run_room_waiters(struct remote *remote, uint32_t budget)
 		struct service_info *info =
 			list_entry(remote->room_waiters.next, struct service_info, room);
 
+		fetch_buffer(remote);
 		list_remove(&info->room);
 		if (info->kind->room != NULL)
 			info->kind->room(info->service);

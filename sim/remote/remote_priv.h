@@ -162,6 +162,7 @@ struct remote {
 	struct virtq_chain rare; /* popped last from the input queue, where it was no piece */
 	struct inbound *current; /* NULL also while nobody is told of single messages */
 	bool answered;		 /* its service has sent something */
+	uint16_t fetched;	 /* where fetching of endpoints goes on in the output queue */
 	uint32_t extra_cost;	 /* work of the current run that counts as messages */
 };
 
@@ -379,6 +380,20 @@ int emit(struct remote *remote, const struct outgoing *out);
  * Return: as remote_send().
  */
 int emit_plain(struct service *service, uint32_t dst, const void *payload, uint32_t size);
+
+/**
+ * emit_numbered() - the same for a numbered payload (remote/numbered.h), made where it goes
+ * @service: sender
+ * @dst: destination
+ * @number: sequence number
+ * @size: bytes of the payload, at least NUMBERED_MIN_SIZE
+ *
+ * Made anywhere else it would be copied while the stores that made it are on their way, behind
+ * those of earlier messages that wait for the host's cache lines.
+ *
+ * Return: as remote_send().
+ */
+int emit_numbered(struct service *service, uint32_t dst, uint64_t number, uint32_t size);
 
 /**
  * emit_ns() - send a name-service message that is no announcement of a service

@@ -184,6 +184,11 @@ int service_send(struct service *service, uint32_t dst, const void *payload, uin
 	return dst != RPMSG_ADDR_ANY ? emit_plain(service, dst, payload, size) : -EDESTADDRREQ;
 }
 
+int service_send_numbered(struct service *service, uint32_t dst, uint64_t number, uint32_t size)
+{
+	return dst != RPMSG_ADDR_ANY ? emit_numbered(service, dst, number, size) : -EDESTADDRREQ;
+}
+
 bool service_room(struct service *service)
 {
 	return emit_has_buffer(service->remote);

@@ -89,6 +89,17 @@ uint64_t service_now(const struct service *service);
 int service_send(struct service *service, uint32_t dst, const void *payload, uint32_t size);
 
 /**
+ * service_send_numbered() - the same with a payload of remote/numbered.h
+ * @service: instance
+ * @dst: destination
+ * @number: sequence number
+ * @size: bytes, at least NUMBERED_MIN_SIZE
+ *
+ * Return: as service_send().
+ */
+int service_send_numbered(struct service *service, uint32_t dst, uint64_t number, uint32_t size);
+
+/**
  * service_room() - can service_send() take a message without filling the backlog?
  * @service: instance
  *

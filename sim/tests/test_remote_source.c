@@ -184,6 +184,40 @@ static void test_remote_source_without_limit_is_as_fast_as_buffers_come(void **s
 	assert_int_equal(remote_get_stats(host.remote)->backlog, 0);
 }
 
+static void test_remote_source_that_nobody_watches_sends_the_same(void **state)
+{
+	const struct host_options options = {.quiet = true};
+	uint64_t next = 0;
+
+	host_teardown(&host);
+	host_setup(&host, &options);
+	start(UINT32_MAX, 496, 0);
+	for (int i = 0; i < 100; i++) {
+		host_run(&host);
+		assert_int_equal(take(&next, 496), 16);
+		host_supply(&host, UINT32_MAX);
+	}
+	assert_int_equal(host_endpoint(&host, SOURCE_ADDR).sent, 1600);
+}
+
+static void test_remote_source_fills_buffers_in_pieces_as_any_other(void **state)
+{
+	const struct host_options options = {.quiet = true};
+	const uint32_t pieces[] = {16, 100, 396, 0};
+	uint64_t next = 0;
+
+	host_teardown(&host);
+	host_setup(&host, &options);
+	add_source(UINT32_MAX, 496, 0);
+	host_attach_bare(&host, HOST_WITHOUT_NS);
+	host_supply(&host, 1);
+	host_supply_pieces(&host, pieces);
+	host_supply(&host, 1);
+	host_send(&host, HOST_ADDR, SOURCE_ADDR, "go", 2);
+	host_run(&host);
+	assert_int_equal(take(&next, 496), 3);
+}
+
 static void test_remote_source_waits_for_buffers_and_loses_nothing(void **state)
 {
 	uint64_t next = 0;
@@ -446,6 +480,8 @@ int main(void)
 		ON_HOST(test_remote_source_keeps_its_rate_when_it_is_called_late),
 		ON_HOST(test_remote_source_ends_after_as_many_as_asked_for),
 		ON_HOST(test_remote_source_without_limit_is_as_fast_as_buffers_come),
+		ON_HOST(test_remote_source_that_nobody_watches_sends_the_same),
+		ON_HOST(test_remote_source_fills_buffers_in_pieces_as_any_other),
 		ON_HOST(test_remote_source_waits_for_buffers_and_loses_nothing),
 		ON_HOST(test_remote_sources_share_buffers_fairly),
 		ON_HOST(test_remote_source_does_not_keep_the_host_from_being_heard),

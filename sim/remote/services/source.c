@@ -58,10 +58,10 @@ static uint64_t due_at(const struct source *source)
 
 static void send_one(struct service *service, struct source *source)
 {
-	void *payload = service_buffer(service);
+	int ret =
+		service_send_numbered(service, service_peer(service), source->number, source->size);
 
-	numbered_fill(payload, source->size, source->number);
-	if (service_send(service, service_peer(service), payload, source->size) < 0) {
+	if (ret < 0) {
 		source->failed = true;
 		return;
 	}

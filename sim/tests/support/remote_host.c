@@ -134,7 +134,15 @@ static void on_violation(void *ctx, const struct violation_record *record)
 		host->on_violation(host);
 }
 
+static bool on_quiet(void *ctx)
+{
+	const struct remote_host *host = ctx;
+
+	return host->options.quiet;
+}
+
 static const struct remote_ops ops = {
+	.quiet = on_quiet,
 	.now = on_now,
 	.call = on_call,
 	.queue_broken = on_broken,

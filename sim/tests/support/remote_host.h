@@ -29,7 +29,8 @@ struct host_options {
 	uint32_t num[RPMSG_NUM_QUEUES];
 	uint32_t size[RPMSG_NUM_QUEUES]; /* of each buffer */
 	struct remote_config config;
-	bool log; /* keep host->log */
+	bool log;   /* keep host->log */
+	bool quiet; /* nobody is told of single messages */
 };
 
 /* An event without its payload; what its header points to is kept here. */
