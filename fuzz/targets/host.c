@@ -302,6 +302,21 @@ static bool on_waited(void *ctx)
 
 /* ---- the host ------------------------------------------------------------------------------ */
 
+static bool lies_in(const uint8_t *payload, size_t size, const uint8_t *memory, size_t bytes)
+{
+	return payload >= memory && size <= bytes && payload - memory <= (ptrdiff_t)(bytes - size);
+}
+
+/* In the copy of one of the messages that were taken together, or in that of a longer one. */
+static bool is_private(const struct host *host, const uint8_t *payload, size_t size)
+{
+	bool found = lies_in(payload, size, host->copy, sizeof(host->copy));
+
+	for (unsigned int i = 0; i < HOST_TAKE; i++)
+		found |= lies_in(payload, size, host->taken[i].bytes, sizeof(host->taken[i].bytes));
+	return found;
+}
+
 static void on_message(void *ctx, const struct host_message *received)
 {
 	const struct state *state = ctx;
@@ -312,9 +327,7 @@ static void on_message(void *ctx, const struct host_message *received)
 		       received->hdr.len + (uint32_t)RPMSG_HDR_SIZE <= received->used_len,
 	       "%u bytes of %u in a buffer of %u", received->hdr.len, received->used_len,
 	       host->in.size);
-	ORACLE("message-shared",
-	       received->payload >= host->copy &&
-		       received->payload + received->hdr.len <= host->copy + sizeof(host->copy),
+	ORACLE("message-shared", is_private(host, received->payload, received->hdr.len),
 	       "a payload that is no private copy");
 }
 

@@ -60,6 +60,17 @@ struct host_ops {
 	void (*finding)(void *ctx, const struct finding_record *record);
 };
 
+/* Messages taken at once; and what is copied of each at first: a whole one of the usual size. */
+#define HOST_TAKE 8U
+#define HOST_FIRST_COPY RPMSG_BUF_SIZE
+
+/* A used buffer that was taken, and private copies of its first bytes. */
+struct host_taken {
+	struct drvq_used used;
+	uint32_t copied;
+	uint8_t bytes[HOST_FIRST_COPY];
+};
+
 /* May use host_try_send() and host_flush(), and nothing that waits. */
 typedef void host_receive_fn(void *ctx, const struct host_message *message);
 
@@ -94,6 +105,7 @@ struct host {
 	uint8_t **free_out; /* stack of free send buffers */
 	uint32_t free_count;
 	uint32_t post_batch; /* receive buffers that are shown to the remote at once */
+	uint32_t take;	     /* receive buffers that are taken before the first is looked at */
 	uint32_t idle_turns; /* polling: since something came */
 	struct host_endpoint endpoints[HOST_MAX_ENDPOINTS];
 	unsigned int endpoint_count, last_endpoint;
@@ -104,7 +116,8 @@ struct host {
 	struct spin spin;
 	bool failed; /* connection or ring is of no more use */
 	char error[320];
-	uint8_t copy[HOST_MAX_MESSAGE];
+	struct host_taken taken[HOST_TAKE];
+	uint8_t copy[HOST_MAX_MESSAGE]; /* of a message that is longer */
 };
 
 /**

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "host/host_internal.h"
+#include "virtio/fetch.h"
 #include "virtio/read_hook.h"
+#include "wire/bytes.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -92,6 +94,8 @@ int host_post_all(struct host *host)
 	}
 	drvq_publish(in_queue(host));
 	host->post_batch = host->in.count / 4 < POST_BATCH ? host->in.count / 4 : POST_BATCH;
+	host->take = host->post_batch < HOST_TAKE ? host->post_batch : HOST_TAKE;
+	host->take += host->take == 0;
 	return 0;
 }
 
@@ -150,21 +154,51 @@ static void deliver(struct host *host, const struct host_message *message)
 static void copy_shared(uint8_t *to, const uint8_t *shared, uint32_t size)
 {
 	guest_read_hook(shared, size);
-	memcpy(to, shared, size);
+	memcpy(to, shared, wire_unbounded(size));
 	/* The copy is what gets judged: forbid the compiler to go back to its source. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+static void copy_first(struct host_taken *taken)
+{
+	const struct drvq_used *used = &taken->used;
+
+	taken->copied = used->len < used->capacity ? used->len : used->capacity;
+	if (taken->copied > HOST_FIRST_COPY)
+		taken->copied = HOST_FIRST_COPY;
+	copy_shared(taken->bytes, used->cookie, taken->copied);
+}
+
 /*
- * One used buffer. Each byte of it is read once: the header, then what it says, which was
- * bounded by then; the remote can write to it all the while.
+ * Used buffers are taken several at a time, and the first bytes of all of them copied, before the
+ * first is looked at: what the remote wrote comes from its core's cache, and so it comes together,
+ * and what judges the copies finds them made.
+ *
+ * Return: how many; negative errno when the ring broke before the first.
+ */
+static int take_some(struct host *host)
+{
+	uint32_t count = 0;
+	int ret = 1;
+
+	while (count < host->take &&
+	       (ret = drvq_get(in_queue(host), &host->taken[count].used)) == 1)
+		copy_first(&host->taken[count++]);
+	return count != 0 ? (int)count : ret;
+}
+
+/*
+ * One used buffer. Each byte of it is read once: the first ones, with the header, then what that
+ * says, which was bounded by then; the remote can write to it all the while.
  *
  * Source: Linux drivers/rpmsg/virtio_rpmsg_bus.c, rpmsg_recv_single(); HD-015 to HD-017.
  */
-static void receive(struct host *host, const struct drvq_used *used)
+static void receive(struct host *host, const struct host_taken *taken)
 {
+	const struct drvq_used *used = &taken->used;
 	const uint8_t *shared = used->cookie;
 	struct host_message message = {.used_len = used->len, .desc_id = used->head};
+	uint32_t whole;
 
 	host->stats.received++;
 	if (used->len < RPMSG_HDR_SIZE) {
@@ -175,15 +209,20 @@ static void receive(struct host *host, const struct drvq_used *used)
 		host_find(host, FINDING_USED_LEN_LONG, used->head, used->capacity, used->len);
 		return;
 	}
-	copy_shared(host->copy, shared, RPMSG_HDR_SIZE);
-	rpmsg_hdr_decode(&message.hdr, host->copy, RPMSG_HDR_SIZE, host->order);
+	rpmsg_hdr_decode(&message.hdr, taken->bytes, RPMSG_HDR_SIZE, host->order);
 	if (message.hdr.len > used->len - RPMSG_HDR_SIZE) {
 		host_find(host, FINDING_HDR_LEN, used->head, used->len - RPMSG_HDR_SIZE,
 			  message.hdr.len);
 		return;
 	}
-	copy_shared(host->copy + RPMSG_HDR_SIZE, shared + RPMSG_HDR_SIZE, message.hdr.len);
-	message.payload = host->copy + RPMSG_HDR_SIZE;
+	whole = RPMSG_HDR_SIZE + message.hdr.len;
+	message.payload = taken->bytes + RPMSG_HDR_SIZE;
+	if (whole > taken->copied) {
+		memcpy(host->copy, taken->bytes, taken->copied);
+		copy_shared(host->copy + taken->copied, shared + taken->copied,
+			    whole - taken->copied);
+		message.payload = host->copy + RPMSG_HDR_SIZE;
+	}
 	judge_header(host, &message);
 	deliver(host, &message);
 }
@@ -211,6 +250,9 @@ uint8_t *host_begin(struct host *host, uint32_t size)
 		return NULL;
 	if (host->free_count == 0 && (take_returned(host) < 0 || host->free_count == 0))
 		return NULL;
+	if (host->free_count > FETCH_DISTANCE)
+		fetch_to_write(host->free_out[host->free_count - 1 - FETCH_DISTANCE],
+			       RPMSG_HDR_SIZE + size);
 	return host->free_out[host->free_count - 1] + RPMSG_HDR_SIZE;
 }
 
@@ -326,15 +368,19 @@ void host_wait_returned(struct host *host, uint32_t count)
 
 int host_turn(struct host *host)
 {
-	struct drvq_used used;
 	uint32_t taken = 0;
 	int ret = 0;
 
-	while (taken < host->in.count && (ret = drvq_get(in_queue(host), &used)) == 1) {
-		receive(host, &used);
-		/* The entry of the buffer is free again, so that there is one for it. */
-		post(host, used.cookie);
-		taken++;
+	while (taken < host->in.count) {
+		ret = take_some(host);
+		if (ret <= 0)
+			break;
+		for (int i = 0; i < ret; i++) {
+			receive(host, &host->taken[i]);
+			/* The entry of the buffer is free again, so that there is one for it. */
+			post(host, host->taken[i].used.cookie);
+		}
+		taken += (uint32_t)ret;
 		if (in_queue(host)->pending >= host->post_batch &&
 		    publish(host, RPMSG_QUEUE_INPUT) < 0)
 			return -EPIPE;

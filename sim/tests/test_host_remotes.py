@@ -330,6 +330,22 @@ def test_host_broken_ring_ends_with_a_message(
     assert "broke queue 0" in objects(result.stdout)[-1]["error"]
 
 
+def test_host_messages_before_a_broken_entry_are_delivered(
+    backend: MakeBackend, host: HostRun
+) -> None:
+    def ready(remote: Backend) -> None:
+        for number in range(3):
+            remote.send(7, 1024, bytes([number]))
+        remote.use(INPUT, 0xFFFF, 16)
+
+    result = host(backend(ready=ready).path, "--json", "listen")
+
+    assert result.returncode == 1
+    assert [o["data"] for o in objects(result.stdout) if o["type"] == "message"] == [
+        "00", "01", "02",
+    ]  # fmt: skip
+
+
 def test_host_send_buffer_returned_twice_ends_with_a_message(
     backend: MakeBackend, host: HostRun
 ) -> None:
@@ -374,6 +390,28 @@ def test_host_bufsz_sizes_are_used_for_each_direction(
     result = host(remote.path, "--json", "bench", "7", "--mode", "sink", "--count=5", "-s", "84")
     assert result.returncode == 0, result.stderr
     assert lengths == [2048]
+
+
+def test_host_messages_that_come_together_keep_their_bytes(
+    backend: MakeBackend, host: HostRun
+) -> None:
+    """Shorter and longer than what is copied of a message at first, and just as long."""
+    sizes = [1, 496, 497, 2032, 16, 1000, 495, 2032, 0, 498, 496, 3]
+    payloads = [bytes([n]) * size for n, size in enumerate(sizes)]
+
+    def ready(remote: Backend) -> None:
+        for payload in payloads:
+            remote.send(7, 1024, payload)
+
+    remote = backend(
+        ready=ready, features=F_VERSION_1 | F_BUFSZ, config=bufsz(1, 11, 2048, 512)
+    )
+    result = host(remote.path, "--json", "listen", "--count", str(len(sizes)))
+
+    assert result.returncode == 0, result.stderr
+    assert [o["data"] for o in objects(result.stdout) if o["type"] == "message"] == [
+        payload.hex() for payload in payloads
+    ]
 
 
 def test_host_bufsz_limits_what_can_be_sent(backend: MakeBackend, host: HostRun) -> None:
