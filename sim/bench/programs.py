@@ -204,20 +204,29 @@ def sim(
 
 
 @contextlib.contextmanager
-def beside(command: list[str], core: int | None) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that runs while something else is measured; ended on the way out."""
+def beside(
+    command: list[str], core: int | None, speaks: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """
+    A program that runs while something else is measured; ended on the way out. One that speaks has
+    said its first line by then: its start is not measured.
+    """
     process = subprocess.Popen(
         command,
         preexec_fn=pin(core),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if speaks else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
+        if process.stdout and not process.stdout.readline():
+            raise ProgramError(f"{' '.join(command)}: ended before it said anything")
         yield process
     finally:
         process.terminate()
         process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def instructions(machine: Machine, quick: bool, *arguments: str) -> float | None:

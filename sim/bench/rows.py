@@ -46,6 +46,8 @@ class Measurement:
     limit_titles: dict[str, str] = field(default_factory=dict)
     #: False: repeats exactly, or needs no rounds
     rounds: bool = True
+    #: so many times the rounds of the others, where a bound lies nearer than a few rounds tell
+    times: int = 1
     group: str = field(default="")
 
 
@@ -215,6 +217,7 @@ add(
         device("device"),
         named("device", limit_of("bare")),
         "bare split ring",
+        times=3,
         group="thread",
     )
 )
@@ -259,6 +262,7 @@ for switch_name, switch_title, ours_arguments, limit_arguments, switch_limit in 
             device(switch_name, *ours_arguments),
             device(switch_name, *limit_arguments),
             switch_limit,
+            times=3,
             group="thread",
         )
     )
@@ -347,7 +351,7 @@ def busy(name: str, *arguments: str, watch: bool = False) -> Measure:
             remote = stack.enter_context(sim(machine, cores[1], "--service", "echo", *arguments))
             if watch:
                 command = [machine.path("rpmsg-ctl"), "--control-path", str(remote.control)]
-                stack.enter_context(beside([*command, "watch", "--interval", "0.1"], cores[0]))
+                stack.enter_context(beside([*command, "watch", "--interval", "0.1"], cores[0], speaks=True))
             answer = host(machine, remote.socket, context.seconds, cores[0], *BUSY)
         return {name: answer["per_second"]}
 
@@ -403,6 +407,7 @@ add(
         busy("subscriber", watch=True),
         busy("subscriber"),
         "nobody watches",
+        times=3,
         group="processes",
     )
 )

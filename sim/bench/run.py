@@ -73,6 +73,8 @@ def measure(measurement: Measurement, context: Context, rounds: int) -> list[Fig
         )
         for name, (title, unit) in measurement.figures.items()
     }
+    if rounds > 1:
+        rounds *= measurement.times
     try:
         for number in range(rounds if measurement.rounds else 1):
             for limit in (number % 2 == 1, number % 2 == 0):
