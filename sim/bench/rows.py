@@ -275,6 +275,8 @@ for endpoints in (100, 10000, 65536):
             device(f"endpoints-{endpoints}", "--endpoints", str(endpoints)),
             device(f"endpoints-{endpoints}"),
             "one endpoint",
+            # 4 MB that lie now here, now there in caches that others use, too.
+            times=3 if endpoints == 65536 else 1,
             group="thread",
         )
     )
