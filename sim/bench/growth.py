@@ -115,7 +115,7 @@ def one_way(
     """Messages a second one way, and nanoseconds of the remote's processor time for each."""
     machine = context.machine
     cores = machine.two_cores
-    service = "sink" if mode == "sink" else f"source=source,size={size},rate=4294967295"
+    service = "sink=sink" if mode == "sink" else f"source=source,size={size},rate=4294967295"
     with sim(machine, cores[1], "--service", service, *remote_options) as remote:
         before = processor_ns(remote.process.pid)
         answer = host(
@@ -256,7 +256,7 @@ def together(context: Context, count: int, service: str, mode: str) -> tuple[flo
     machine = context.machine
     cores = machine.two_cores
     with contextlib.ExitStack() as stack:
-        remote: Sim = stack.enter_context(sim(machine, cores[1], "--service", service, remotes=count))
+        remote: Sim = stack.enter_context(sim(machine, cores[1], "--service", f"{service}={service}", remotes=count))
         for socket in remote.sockets:
             command = host_command(
                 machine, socket, 3600, service, "--mode", mode, "--size", "496", *BUSY

@@ -96,6 +96,8 @@ def summary(text: str) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(text.strip().splitlines()[-1])
     if answer["lost"] or answer["duplicated"] or answer["damaged"]:
         raise ProgramError(f"messages were lost, doubled or damaged: {answer}")
+    if answer["answered"]:
+        raise ProgramError(f"what should be a sink answers: {answer}")
     return answer
 
 

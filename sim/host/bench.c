@@ -20,7 +20,7 @@ struct bench {
 	struct host *host;
 	uint32_t src, batch, window, size;
 	uint64_t limit; /* messages, UINT64_MAX: none */
-	uint64_t sent, damaged;
+	uint64_t sent, damaged, answered;
 	uint64_t start, end;   /* end: when the last one arrived */
 	uint64_t turn_time;    /* when this turn took its first message, 0: not yet */
 	bool short_of_buffers; /* and host_wait() told so */
@@ -91,6 +91,12 @@ static void on_source(void *ctx, const struct host_message *message)
 	}
 	if (bench.sequence.received < bench.limit)
 		sequence_note(&bench.sequence, number, UINT64_MAX);
+}
+
+/* A sink answers nothing: whatever else is behind the name takes time for it. */
+static void on_answer(void *ctx, const struct host_message *message)
+{
+	bench.answered += message->hdr.src == bench.session->target;
 }
 
 /* sending */
@@ -372,11 +378,12 @@ static void print_result_json(const struct session *session, const struct result
 			  (json_int_t)bench.sent, "messages", (json_int_t)result->messages,
 			  "seconds", result->seconds, "per_second", result->rate));
 	json_object_update_new(summary,
-			       json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "lost",
+			       json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "lost",
 					 (json_int_t)result->lost, "duplicated",
 					 (json_int_t)bench.sequence.duplicated, "reordered",
 					 (json_int_t)bench.sequence.late, "damaged",
-					 (json_int_t)bench.damaged, "kicks", (json_int_t)kicks,
+					 (json_int_t)bench.damaged, "answered",
+					 (json_int_t)bench.answered, "kicks", (json_int_t)kicks,
 					 "calls", (json_int_t)calls, "latency_us", latency));
 	session_print(summary);
 }
@@ -402,8 +409,15 @@ static void print_result(const struct session *session, const struct result *res
 	       "; %" PRIu64 " kicks, %" PRIu64 " interrupts\n",
 	       result->lost, bench.sequence.duplicated, bench.sequence.late, bench.damaged, kicks,
 	       calls);
+	if (bench.answered != 0)
+		printf("  %" PRIu64
+		       " messages came back: %s is no sink, and its answers took time\n",
+		       bench.answered, session->target_name);
 	session_print_findings(session);
 }
+
+static host_receive_fn *const receivers[] = {
+	[BENCH_ECHO] = on_echo, [BENCH_SINK] = on_answer, [BENCH_SOURCE] = on_source};
 
 /* Return: false with the reason printed. */
 static bool set_up(struct session *session)
@@ -440,8 +454,7 @@ static bool set_up(struct session *session)
 	if (bench.batch > bench.window)
 		bench.batch = bench.window;
 	bench.src = RPMSG_ADDR_ANY;
-	return host_bind(&session->host, &bench.src,
-			 options->mode == BENCH_SOURCE ? on_source : on_echo, NULL) == 0;
+	return host_bind(&session->host, &bench.src, receivers[options->mode], NULL) == 0;
 }
 
 void command_bench(struct session *session)

@@ -375,6 +375,19 @@ def test_host_bench_sink_has_every_buffer_returned(
     assert connect(echo_sim).call("stats")["messages"]["delivered"] == 5000
 
 
+def test_host_bench_into_what_is_no_sink_is_told(echo_sim: Sim, host: HostRun) -> None:
+    """An echo, for instance, that somebody named so: the figure is not that of one way."""
+    args = ("bench", "rpmsg-echo", "--mode", "sink", "--count", "100")
+
+    text = host(echo_sim.socket_path, *args)
+    (summary,) = objects(host(echo_sim.socket_path, "--json", *args).stdout)
+
+    assert re.search(r"^  \d+ messages came back: rpmsg-echo is no sink", text.stdout, re.MULTILINE)
+    assert "latency" not in text.stdout
+    assert 0 < summary["answered"] <= 100
+    assert summary["latency_us"] is None
+
+
 def test_host_bench_source_counts_what_arrives(echo_sim: Sim, host: HostRun) -> None:
     result = host(
         echo_sim.socket_path, "--json", "bench", "a-source", "--mode", "source", "--count", "20"
