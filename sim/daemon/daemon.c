@@ -190,6 +190,19 @@ static void free_scenarios(struct daemon *daemon)
 
 /* ---- remotes ---------------------------------------------------------------------------- */
 
+/* Whoever names a service as a kind, and gives none, has hardly an echo in mind. */
+static void warn_of_default_kind(const struct instance *instance,
+				 const struct options_service *service)
+{
+	const struct service_kind *named = service_kind_find(service->name);
+
+	if (service->kind_given || !named || named == service->kind)
+		return;
+	log_warn("%s: service %s is of kind %s; for one of kind %s, --service %s=%s",
+		 instance->name, service->name, service->kind->name, named->name, service->name,
+		 named->name);
+}
+
 /* Instances with a static address first: dynamic ones then find what is left. */
 static int announce_services(struct instance *instance, const struct options_remote *remote,
 			     bool dynamic)
@@ -201,6 +214,7 @@ static int announce_services(struct instance *instance, const struct options_rem
 		if ((service->addr == RPMSG_ADDR_ANY) != dynamic)
 			continue;
 		memcpy(made.name, service->name, sizeof(made.name));
+		warn_of_default_kind(instance, service);
 		for (uint32_t n = 0; n < service->count; n++) {
 			uint32_t addr;
 			int ret;

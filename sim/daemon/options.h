@@ -42,6 +42,7 @@ struct options_service {
 	char *text; /* as given, for messages */
 	char name[RPMSG_NAME_SIZE];
 	const struct service_kind *kind;
+	bool kind_given; /* else it is the default */
 	struct service_params params;
 	uint32_t addr; /* RPMSG_ADDR_ANY: dynamic */
 	uint32_t count;

@@ -130,6 +130,7 @@ static int parse_service(struct parser *parser, struct options_service *service,
 				  "--service %s: the name has to be 1 to %zu bytes long",
 				  service->text, sizeof(service->name) - 1);
 	snprintf(service->name, sizeof(service->name), "%s", part.key);
+	service->kind_given = part.value != NULL;
 	service->kind = service_kind_find(part.value ? part.value : WORDS_DEFAULT_KIND);
 	if (!service->kind)
 		return cli_refuse(&parser->cli.error,

@@ -353,3 +353,16 @@ def test_life_services_come_back_after_each_of_many_resets(
         host.front_end.ask_u64(GET_STATUS)
         host.close()
     assert connect(sim).call("stats")["sessions"] == 50
+
+
+@pytest.mark.parametrize(
+    "service, warns",
+    [("sink", True), ("sink=sink", False), ("sink=echo", False), ("echo", False), ("pipe", False)],
+)
+def test_life_service_named_as_another_kind_is_warned_of(
+    start: Start, service: str, warns: bool
+) -> None:
+    sim = start("--service", service)
+
+    said = "service sink is of kind echo; for one of kind sink, --service sink=sink"
+    assert (said in sim.log_text()) == warns
