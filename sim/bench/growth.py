@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from growth_plot import draw, need_matplotlib
-from programs import Machine, ProgramError, Sim, beside, bench, host, host_command, sim
+from programs import Machine, ProgramError, Sim, beside, bench, host, host_command, one_way_service, sim
 from rows import Context, rate
 from run import machine_words, short
 
@@ -115,8 +115,7 @@ def one_way(
     """Messages a second one way, and nanoseconds of the remote's processor time for each."""
     machine = context.machine
     cores = machine.two_cores
-    service = "sink=sink" if mode == "sink" else f"source=source,size={size},rate=4294967295"
-    with sim(machine, cores[1], "--service", service, *remote_options) as remote:
+    with sim(machine, cores[1], "--service", one_way_service(mode, size), *remote_options) as remote:
         before = processor_ns(remote.process.pid)
         answer = host(
             machine, remote.socket, context.seconds, cores[0], mode, "--mode", mode, "--size", str(size),
@@ -251,15 +250,17 @@ def endpoints_limits(context: Context, count: int) -> Point:
 # ---- remotes --------------------------------------------------------------------------------------
 
 
-def together(context: Context, count: int, service: str, mode: str) -> tuple[float, float]:
+def together(context: Context, count: int, mode: str) -> tuple[float, float]:
     """Messages a second of as many hosts as remotes, and the remotes' processor time for each."""
     machine = context.machine
     cores = machine.two_cores
     with contextlib.ExitStack() as stack:
-        remote: Sim = stack.enter_context(sim(machine, cores[1], "--service", f"{service}={service}", remotes=count))
+        remote: Sim = stack.enter_context(
+            sim(machine, cores[1], "--service", f"{mode}={mode}", remotes=count)
+        )
         for socket in remote.sockets:
             command = host_command(
-                machine, socket, 3600, service, "--mode", mode, "--size", "496", *BUSY
+                machine, socket, 3600, mode, "--mode", mode, "--size", "496", *BUSY
             )
             stack.enter_context(beside(command, None))
         remote.wait_all_busy()
@@ -273,8 +274,8 @@ def together(context: Context, count: int, service: str, mode: str) -> tuple[flo
 
 def remotes(context: Context, count: int) -> Point:
     """All in one process, each with a host that is busy."""
-    echo, echo_ns = together(context, count, "echo", "echo")
-    sink, sink_ns = together(context, count, "sink", "sink")
+    echo, echo_ns = together(context, count, "echo")
+    sink, sink_ns = together(context, count, "sink")
     return {
         "all together, echoes": echo,
         "all together, into sinks": sink,
@@ -285,8 +286,8 @@ def remotes(context: Context, count: int) -> Point:
 
 def remotes_limits(context: Context, count: int) -> Point:
     """One remote and one host, in the same round."""
-    echo, echo_ns = together(context, 1, "echo", "echo")
-    sink, _ = together(context, 1, "sink", "sink")
+    echo, echo_ns = together(context, 1, "echo")
+    sink, _ = together(context, 1, "sink")
     return {
         "one remote, echoes": echo,
         "one remote, into a sink": sink,

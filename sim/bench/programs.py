@@ -85,6 +85,11 @@ def bench(machine: Machine, seconds: float, cores: tuple[int, int], *arguments: 
     return answer
 
 
+def one_way_service(mode: str, size: int) -> str:
+    """The --service of rpmsg-sim at the other end of a `bench --mode sink` or `source`."""
+    return "sink=sink" if mode == "sink" else f"source=source,size={size},rate={2**32 - 1}"
+
+
 def host_command(machine: Machine, socket: Path, seconds: float, *arguments: str) -> list[str]:
     """rpmsg-host bench with a summary in JSON."""
     command = [machine.path("rpmsg-host"), "--json", "--socket-path", str(socket), "bench"]

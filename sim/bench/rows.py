@@ -13,7 +13,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from programs import Machine, ProgramError, beside, bench, host, host_command, instructions, sim
+from programs import (
+    Machine,
+    ProgramError,
+    beside,
+    bench,
+    host,
+    host_command,
+    instructions,
+    one_way_service,
+    sim,
+)
 
 #: Figures of one sample: name -> value.
 Sample = dict[str, float | None]
@@ -175,7 +185,7 @@ for polled_size in (16, 496):
 
 def one_way(mode: str, name: str) -> Measure:
     """496 bytes one way, batched."""
-    service = "sink=sink" if mode == "sink" else "source=source,size=496,rate=4294967295"
+    service = one_way_service(mode, 496)
 
     def measure(context: Context) -> Sample:
         machine = context.machine
