@@ -104,8 +104,7 @@ struct host {
 	struct host_pool in, out;
 	uint8_t **free_out; /* stack of free send buffers */
 	uint32_t free_count;
-	uint32_t post_batch; /* receive buffers that are shown to the remote at once */
-	uint32_t take;	     /* receive buffers that are taken before the first is looked at */
+	uint32_t post_batch; /* receive buffers that are shown to the remote at once, 1 at least */
 	uint32_t idle_turns; /* polling: since something came */
 	struct host_endpoint endpoints[HOST_MAX_ENDPOINTS];
 	unsigned int endpoint_count, last_endpoint;

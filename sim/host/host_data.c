@@ -94,8 +94,8 @@ int host_post_all(struct host *host)
 	}
 	drvq_publish(in_queue(host));
 	host->post_batch = host->in.count / 4 < POST_BATCH ? host->in.count / 4 : POST_BATCH;
-	host->take = host->post_batch < HOST_TAKE ? host->post_batch : HOST_TAKE;
-	host->take += host->take == 0;
+	if (host->post_batch == 0)
+		host->post_batch = 1;
 	return 0;
 }
 
@@ -178,11 +178,11 @@ static void copy_first(struct host_taken *taken)
  */
 static int take_some(struct host *host)
 {
+	uint32_t most = host->post_batch < HOST_TAKE ? host->post_batch : HOST_TAKE;
 	uint32_t count = 0;
-	int ret = 1;
+	int ret = 0;
 
-	while (count < host->take &&
-	       (ret = drvq_get(in_queue(host), &host->taken[count].used)) == 1)
+	while (count < most && (ret = drvq_get(in_queue(host), &host->taken[count].used)) == 1)
 		copy_first(&host->taken[count++]);
 	return count != 0 ? (int)count : ret;
 }
