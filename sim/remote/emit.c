@@ -375,13 +375,19 @@ static inline void copy_payload(const struct remote *remote, uint8_t *to, const 
 	memcpy(to + RPMSG_HDR_SIZE - before, payload - before, wire_unbounded(before + size));
 }
 
-/* A numbered payload in private memory, for who has to look at it. */
 static REMOTE_COLD const void *make_numbered(struct remote *remote, uint64_t number, uint32_t size)
 {
 	uint8_t *made = remote->scratch + RPMSG_HDR_SIZE;
 
 	numbered_fill(made, size, number);
 	return made;
+}
+
+/* The payload in private memory, for who has to look at it. */
+static inline const void *in_private(struct remote *remote, const void *payload, bool is_numbered,
+				     uint64_t number, uint32_t size)
+{
+	return is_numbered ? make_numbered(remote, number, size) : payload;
 }
 
 /*
@@ -401,14 +407,12 @@ static inline __attribute__((always_inline)) int emit_body(struct service *servi
 	int ret;
 
 	if (__builtin_expect(!is_plain(remote, size), 0)) {
-		if (is_numbered)
-			payload = make_numbered(remote, number, size);
+		payload = in_private(remote, payload, is_numbered, number, size);
 		return emit_unplain(service, dst, payload, size);
 	}
 	ret = virtq_peek_piece(vq, &remote->rare, &piece);
 	if (__builtin_expect(ret != VIRTQ_PIECE, 0)) {
-		if (is_numbered)
-			payload = make_numbered(remote, number, size);
+		payload = in_private(remote, payload, is_numbered, number, size);
 		return ret > 0 ? emit_rare(service, dst, payload, size)
 			       : emit_unplain(service, dst, payload, size);
 	}
@@ -416,8 +420,7 @@ static inline __attribute__((always_inline)) int emit_body(struct service *servi
 	if (__builtin_expect(!piece.writable || piece.len < whole ||
 				     piece.len != queue->first_size || vq->mem->log != NULL,
 			     0)) {
-		if (is_numbered)
-			payload = make_numbered(remote, number, size);
+		payload = in_private(remote, payload, is_numbered, number, size);
 		return emit_piece(service, dst, payload, size, piece);
 	}
 
